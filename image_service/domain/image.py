@@ -1,0 +1,117 @@
+"""An image as the catalogue knows it, its id, and how sizes are written for people."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import InvalidImageId
+from .formats import Format
+
+_MADE_RANDOM_CHARACTERS = 20
+# [0-9] rather than \d, which takes the digits of every script.
+_ID = re.compile(r"(?P<id>img_[0-9]{13}_[a-z0-9]{1,32})(?:\.(?P<extension>[a-z]{3,5}))?")
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+_UNITS = ("KB", "MB", "GB", "TB", "PB", "EB")
+
+
+@dataclass(frozen=True)
+class PictureFacts:
+    """What looking at a picture's bytes told, after its decode check.
+
+    width, height: px after EXIF orientation, as a viewer shows the picture.
+    frames: 1 for a still; orientation: EXIF 1..8 as stored; color_space: "RGB", "CMYK", "Gray"...
+    """
+
+    format: Format
+    width: int
+    height: int
+    frames: int = 1
+    animated: bool = False
+    orientation: int = 1
+    has_alpha: bool = False
+    color_space: str = "RGB"
+
+
+@dataclass(frozen=True)
+class Image:
+    """One stored image. created_ms: Unix milliseconds, UTC; sha256: digest of the stored bytes."""
+
+    id: str
+    filename: str
+    size_bytes: int
+    sha256: bytes
+    created_ms: int
+    facts: PictureFacts
+    tags: tuple[str, ...] = ()
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def blob_name(self) -> str:
+        """Name of the stored original: {imageId}.{ext}, ext from the sniffed type."""
+        return f"{self.id}.{self.facts.format.extension}"
+
+    @property
+    def checksum(self) -> str:
+        """The digest as replies write it."""
+        return f"sha256:{self.sha256.hex()}"
+
+
+def make_image_id(now_ms: int, random_bytes: bytes) -> str:
+    """Return a new id, img_{now_ms}_{20 of [a-z0-9]}, about 103 bits of the caller's randomness.
+
+    Args:
+        now_ms: Unix milliseconds, 13 digits.
+        random_bytes: 20 bytes or more from a cryptographic source.
+    """
+    number = int.from_bytes(random_bytes, "big")
+    letters = []
+    for _ in range(_MADE_RANDOM_CHARACTERS):
+        number, digit = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[digit])
+    return f"img_{now_ms:013d}_{''.join(letters)}"
+
+
+class ImageRef(NamedTuple):
+    """What a caller names an image by: its bare id, and the extension if one was given."""
+
+    id: str
+    extension: str | None
+
+
+def parse_image_ref(text: object) -> ImageRef:
+    """Return the parts of `img_…` or `img_….{ext}`.
+
+    The only way caller text becomes an id; both parts are safe inside a file name.
+    Raises: InvalidImageId if text is anything else.
+    """
+    match = _ID.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise InvalidImageId(str(text)[:80])
+    return ImageRef(match["id"], match["extension"])
+
+
+def human_size(size_bytes: int) -> str:
+    """Return size_bytes for people: "512 B", "99.46 KB"; 1024-based, two decimals.
+
+    What rounds to 1024.00 moves up a unit.
+    """
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    value = float(size_bytes)
+    for unit in _UNITS:
+        value /= 1024
+        if round(value, 2) < 1024 or unit == _UNITS[-1]:
+            break
+    return f"{value:.2f} {unit}"
+
+
+def rfc3339(ms: int) -> str:
+    """Return Unix milliseconds as RFC 3339 in UTC, with milliseconds and Z."""
+    # Not fromtimestamp(ms / 1000): a float loses milliseconds in the far future.
+    moment = _EPOCH + dt.timedelta(milliseconds=ms)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

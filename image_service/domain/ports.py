@@ -1,0 +1,186 @@
+"""What the manager needs of the world: the interfaces that adapters implement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from .formats import Format
+from .image import Image, PictureFacts
+from .listing import ListQuery
+
+
+class BlobStore(Protocol):
+    """Where originals are kept, by the names of `Image.blob_name`.
+
+    Every method may raise StorageFull or StorageUnavailable.
+    """
+
+    def put(self, name: str, data: bytes) -> bytes:
+        """Store data durably as name, which must be new; return its SHA-256 (32 bytes).
+
+        Until settle(name) the blob is provisional: should this process die, a sweep takes it
+        away again unless the catalogue knows it.
+        """
+
+    def settle(self, name: str) -> None:
+        """Say that the catalogue agrees with the store about name: it is no longer provisional."""
+
+    def doubt(self, name: str) -> None:
+        """Make an existing blob provisional again, before its catalogue entry is removed."""
+
+    def remove(self, name: str) -> None:
+        """Remove name for good and settle it; what is not there is no error."""
+
+    def abandon(self, name: str) -> None:
+        """Leave a provisional blob to the next sweep, which does as the catalogue then says."""
+
+    def open(self, name: str) -> BinaryIO:
+        """Open name for reading, seekable. Raises: FileNotFoundError."""
+
+    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
+        """Remove what dead processes left; return how many blobs went.
+
+        Args:
+            known: returns those of the given image ids which the catalogue has.
+        """
+
+    def check(self) -> None:
+        """Write, read and remove a probe. Raises: StorageFull, StorageUnavailable."""
+
+    def free_bytes(self) -> int:
+        """Return the bytes that can still be stored, as the file system tells it."""
+
+
+@dataclass(frozen=True)
+class RequestKey:
+    """What makes two requests the same one.
+
+    key: a digest, so that it has one size; made_ms: Unix milliseconds; digest: SHA-256 of the
+    bytes that the same key must come with again, b"" where the key alone says it all.
+    """
+
+    key: str
+    made_ms: int
+    digest: bytes = b""
+
+
+class DuplicateRequest(Exception):
+    """Raised by the catalogue when a request was carried out before: DuplicateRequest(image).
+
+    image is as it was when the first request ended.
+    """
+
+    @property
+    def image(self) -> Image:
+        """The image the first request made or removed."""
+        image: Image = self.args[0]
+        return image
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of a listing. total is exact unless total_is_exact is False (counted so far)."""
+
+    images: tuple[Image, ...]
+    has_more: bool
+    total: int
+    total_is_exact: bool
+
+
+@dataclass(frozen=True)
+class FormatTotals:
+    """How many images of one format there are, and their bytes."""
+
+    files: int
+    bytes: int
+
+
+class Catalogue(Protocol):
+    """What is known of each image. Every method is one transaction.
+
+    Every method may raise StorageFull or StorageUnavailable.
+    """
+
+    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> None:
+        """Add image, count it, and remember its requests, all or nothing, durably.
+
+        Raises: DuplicateRequest if one of the requests was carried out before.
+        """
+
+    def get(self, image_id: str) -> Image | None:
+        """Return the image, or None."""
+
+    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+        """Remove the image, uncount it, remember the request; return what was removed, or None.
+
+        Raises: DuplicateRequest if the image is not there but this request removed it.
+        """
+
+    def page(self, query: ListQuery) -> Page:
+        """Return one page of the images that query asks for."""
+
+    def withdraw(self, image: Image) -> None:
+        """Undo add(), its requests included, as if it had never been."""
+
+    def totals(self) -> Mapping[Format, FormatTotals]:
+        """Return the totals by format, in constant time."""
+
+    def known(self, image_ids: Collection[str]) -> set[str]:
+        """Return those of image_ids that are there."""
+
+    def find_request(self, request: RequestKey) -> Image | None:
+        """Return the image of a request carried out before, or None.
+
+        Raises: InvalidArgument if the key was used with other bytes.
+        """
+
+    def begin_request(self, request: RequestKey) -> None:
+        """Mark a caller-chosen key as in flight in this process.
+
+        Raises:
+            DuplicateRequest if it was carried out before.
+            Busy if a living process is at it.
+            InvalidArgument if the key was used with other bytes.
+        """
+
+    def abandon_request(self, request: RequestKey) -> None:
+        """Forget a key marked by begin_request whose request failed."""
+
+    def forget_requests(self, before_ms: int) -> int:
+        """Forget requests older than before_ms (Unix milliseconds); return how many."""
+
+    def check(self) -> None:
+        """Read something. Raises: StorageUnavailable."""
+
+
+class Analysis(Protocol):
+    """A picture being looked at."""
+
+    def result(self) -> PictureFacts:
+        """Wait and return the facts.
+
+        Raises: UnsupportedFormat, CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames,
+            or Busy when no worker could be had.
+        """
+
+    def cancel(self) -> None:
+        """Give the analysis up instead of asking for its result."""
+
+
+class ImageEngine(Protocol):
+    """What looks at pictures, away from this process."""
+
+    def analyse(self, data: bytes, expected: Format) -> Analysis:
+        """Begin to decode-check data; returns at once. Raises: Busy when the queue is full."""
+
+    def check(self) -> None:
+        """Raise StorageUnavailable when no worker lives."""
+
+
+class Clock(Protocol):
+    """The time of day."""
+
+    def now_ms(self) -> int:
+        """Return Unix milliseconds."""
