@@ -1,0 +1,213 @@
+"""config.yaml as frozen Settings, validated at start with every problem listed at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+MIB = 1024 * 1024
+ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
+
+NAMEKO_KEYS = frozenset(
+    (
+        "ACCEPT", "AMQP_SSL", "AMQP_URI", "HEARTBEAT", "LOGGING", "LOGIN_METHOD",
+        "SERIALIZERS", "SERVICE_CONTAINER_CLS", "TRANSPORT_OPTIONS", "WEB_SERVER_ADDRESS",
+        "max_workers", "parent_calls_tracked", "rpc_exchange", "serializer",
+    )
+)  # fmt: skip
+"""Keys of the same file that Nameko reads, documented by it; this module leaves them alone."""
+
+Bytes = Annotated[int, Field(ge=1, le=2**40)]
+Seconds = Annotated[float, Field(gt=0, le=86400 * 3650, allow_inf_nan=False)]
+
+
+class ConfigError(ValueError):
+    """Raised when the configuration cannot be used: ConfigError(problem, …), one line each."""
+
+    def __str__(self) -> str:
+        return "; ".join(str(problem) for problem in self.args)
+
+
+class Settings(BaseModel):
+    """Every key of config.yaml that is ours. Sizes are bytes, times seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
+
+    host: str = "localhost"
+    port: int = Field(3001, ge=0, le=65535)
+    public_url: str = ""
+    upload_dir: Path = Path("uploads")
+    state_dir: Path | None = None
+    base_dir: Path = Path()
+    """The folder config.yaml stands in; relative paths begin there. Not a key of the file."""
+
+    max_upload_bytes: Bytes = 10 * MIB
+    max_message_bytes: Bytes = 16 * MIB
+    max_pixels: int = Field(50_000_000, ge=1, le=1_000_000_000)
+    max_side_px: int = Field(16_384, ge=1, le=65_535)
+    max_frames: int = Field(500, ge=1, le=100_000)
+    max_frames_pixels: int = Field(250_000_000, ge=1, le=100_000_000_000)
+
+    image_workers: int = Field(0, ge=0, le=256)
+    worker_memory_bytes: int = Field(1024 * MIB, ge=128 * MIB, le=2**40)
+    worker_timeout_s: Seconds = 10.0
+    worker_queue: int = Field(64, ge=0, le=10_000)
+    worker_jobs_before_restart: int = Field(2_000, ge=1)
+    upload_concurrency: int = Field(4, ge=1, le=256)
+
+    cache_control: str = "public, max-age=31536000, immutable"
+    http_max_connections: int = Field(512, ge=1, le=100_000)
+    http_idle_timeout_s: Seconds = 30.0
+    http_share_port: bool = False
+    shutdown_timeout_s: Seconds = 20.0
+
+    catalogue_timeout_s: Seconds = 10.0
+    sweep_interval_s: Seconds = 60.0
+    idempotency_window_s: Seconds = 86_400.0
+
+    amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("host")
+    @classmethod
+    def _host_is_a_host(cls, value: str) -> str:
+        if not value.strip() or any(c in value for c in "/@ \t\n"):
+            raise ValueError("must be a host name or an address to listen on, as localhost")
+        return value.strip()
+
+    @field_validator("upload_dir", "state_dir", mode="before")
+    @classmethod
+    def _no_empty_path(cls, value: object) -> object:
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return None
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _public_url_is_a_prefix(cls, value: str) -> str:
+        url = urlsplit(value)
+        if value and (url.scheme not in ("http", "https") or not url.netloc or url.query):
+            raise ValueError("must look like https://images.example.com or …/prefix")
+        return value.rstrip("/")
+
+    @field_validator("cache_control")
+    @classmethod
+    def _one_header_line(cls, value: str) -> str:
+        if not value.isprintable() or not value.isascii():
+            raise ValueError("must be one line of plain text, as 'public, max-age=3600'")
+        return value
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Settings:
+        if self.max_upload_bytes > self.max_message_bytes:
+            raise ValueError(
+                f"max_upload_bytes ({self.max_upload_bytes}) is larger than max_message_bytes "
+                f"({self.max_message_bytes}): no message could carry such a picture"
+            )
+        if self.is_wildcard_host and not self.public_url:
+            raise ValueError(
+                f"public_url (environment: IMAGE_SERVICE_PUBLIC_URL) must be set when host is the "
+                f"wildcard {self.host}: it is what the urls in replies begin with"
+            )
+        return self
+
+    @property
+    def is_wildcard_host(self) -> bool:
+        """Tell whether the service listens on every address."""
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_unspecified
+        except ValueError:
+            return False
+
+    @property
+    def url_prefix(self) -> str:
+        """What the urls in replies begin with, without a slash at the end."""
+        if self.public_url:
+            return self.public_url
+        host = f"[{self.host.strip('[]')}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @property
+    def upload_path(self) -> Path:
+        """Absolute folder of the originals."""
+        return (self.base_dir / self.upload_dir).absolute()
+
+    @property
+    def state_path(self) -> Path:
+        """Absolute folder of the catalogue and what else must last."""
+        if self.state_dir is None:
+            return self.upload_path / ".state"
+        return (self.base_dir / self.state_dir).absolute()
+
+    @property
+    def image_worker_count(self) -> int:
+        """How many image worker processes run: image_workers, or one per core for 0."""
+        return self.image_workers or _core_count()
+
+
+def _core_count() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+OUR_KEYS = tuple(
+    field.alias or name for name, field in Settings.model_fields.items() if name != "base_dir"
+)
+"""The keys of config.yaml that this module reads."""
+
+
+def environment_name(key: str) -> str:
+    """Return the environment variable that config.yaml lets override key."""
+    return key if key.isupper() else ENVIRONMENT_PREFIX + key.upper()
+
+
+def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
+    """Return the settings in config, a mapping as config.yaml spells it.
+
+    Args:
+        base_dir: the folder that relative paths begin in: config.yaml's.
+    Raises: ConfigError with every problem: unknown keys, wrong types, values out of range.
+    """
+    problems = _unknown_keys(config)
+    mine = {
+        key: value
+        for key, value in config.items()
+        if key in OUR_KEYS and (value is not None or key == "state_dir")
+    }
+    try:
+        settings = Settings(**mine, base_dir=base_dir.absolute())
+    except ValidationError as exc:
+        raise ConfigError(*problems, *map(_problem, exc.errors())) from None
+    if problems:
+        raise ConfigError(*problems)
+    return settings
+
+
+def _unknown_keys(config: Mapping[str, Any]) -> list[str]:
+    allowed = {*OUR_KEYS, *NAMEKO_KEYS}
+    problems = []
+    for key in config:
+        if key not in allowed:
+            near = difflib.get_close_matches(str(key), allowed, n=1)
+            problems.append(
+                f"unknown key {key!r}" + (f" (did you mean {near[0]}?)" if near else "")
+            )
+    return problems
+
+
+def _problem(error: Any) -> str:
+    key = str(error["loc"][0]) if error["loc"] else ""
+    why = str(error["msg"]).removeprefix("Value error, ")
+    if not key:
+        return why
+    if isinstance(error["input"], (str, int, float, bool)):
+        why += f", not {error['input']!r}"
+    return f"{key} (environment: {environment_name(key)}): {why}"
