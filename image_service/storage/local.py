@@ -1,0 +1,253 @@
+"""Originals as plain files of one directory, written so that they survive power loss.
+
+A blob is written and synced under a provisional name in {root}/.tmp, `{lease}~{name}`, and gets
+its final name by rename once the catalogue has it. Before a deletion it goes back there. So a
+file in {root} is always one that the catalogue knows (or a foreign one, which is never touched),
+and what a dead process left is in .tmp under its lease, whatever instant it died at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from ..domain.image import parse_image_ref
+from ..errors import InvalidImageId, StorageFull, StorageUnavailable
+from .lease import Lease, LeaseBook
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_SEPARATOR = "~"
+
+
+class LocalStore:
+    """A BlobStore on a local file system. Its methods block: see `dependencies.OffHub`."""
+
+    def __init__(self, root: Path, leases: LeaseBook, lease: Lease) -> None:
+        self._root = root
+        self._provisional = root / ".tmp"
+        self._leases = leases
+        self._lease = lease
+        # Names this process is working on; what else stands under its lease is left over.
+        self._active: set[str] = set()
+
+    def prepare(self) -> None:
+        """Make the directories that are missing. Raises: StorageFull, StorageUnavailable."""
+        with _translated():
+            self._provisional.mkdir(parents=True, exist_ok=True)
+            _sync_directory(self._root)
+            self._lease.ensure()
+
+    def put(self, name: str, data: bytes) -> bytes:
+        """See BlobStore.put."""
+        self._active.add(name)
+        try:
+            with _translated():
+                self._write_anywhere(self._provisional_path(name), data)
+        except BaseException:
+            self._active.discard(name)
+            raise
+        return hashlib.sha256(data).digest()
+
+    def settle(self, name: str) -> None:
+        """See BlobStore.settle."""
+        provisional, final = self._provisional_path(name), self.path_for(name)
+        with _translated():
+            provisional.rename(final)
+            try:
+                _sync_directory(self._root)
+            except OSError:
+                final.rename(provisional)  # it failed, so it is provisional still
+                raise
+        self._active.discard(name)
+
+    def doubt(self, name: str) -> None:
+        """See BlobStore.doubt."""
+        final, provisional = self.path_for(name), self._provisional_path(name)
+        self._active.add(name)
+        with _translated(), contextlib.suppress(FileNotFoundError):
+            self._lease.ensure()
+            self._provisional.mkdir(parents=True, exist_ok=True)
+            final.rename(provisional)
+            _sync_directory(self._provisional)
+            _sync_directory(self._root)
+
+    def remove(self, name: str) -> None:
+        """See BlobStore.remove."""
+        with _translated():
+            self._provisional_path(name).unlink(missing_ok=True)
+            self.path_for(name).unlink(missing_ok=True)
+        self._active.discard(name)
+
+    def abandon(self, name: str) -> None:
+        """See BlobStore.abandon."""
+        self._active.discard(name)
+
+    def open(self, name: str) -> BinaryIO:
+        """See BlobStore.open."""
+        with _translated(FileNotFoundError):
+            try:
+                return self.path_for(name).open("rb")
+            except FileNotFoundError:
+                found = next(self._provisionals_of(name), None)
+                if found:
+                    with contextlib.suppress(FileNotFoundError):
+                        return found.open("rb")
+                # It may have been given its final name between the two looks.
+                return self.path_for(name).open("rb")
+
+    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
+        """See BlobStore.sweep. What the catalogue knows is given its final name."""
+        self.prepare()
+        with _translated():
+            return self._clear(self._lease.id, self._active, known) + sum(
+                self._clear_if_dead(lease, known) for lease in self._others()
+            )
+
+    def check(self) -> None:
+        """See BlobStore.check. Not synced: a slow disk is not a broken one."""
+        probe = self._provisional / f"{self._lease.id}{_SEPARATOR}probe-{secrets.token_hex(4)}"
+        content = secrets.token_bytes(64)
+        with _translated():
+            try:  # a full disk takes the name, if not the bytes
+                try:
+                    probe.write_bytes(content)
+                except FileNotFoundError:
+                    self.prepare()
+                    probe.write_bytes(content)
+                if probe.read_bytes() != content:
+                    raise StorageUnavailable("a probe reads back other bytes than were written")
+            finally:
+                probe.unlink(missing_ok=True)
+
+    def free_bytes(self) -> int:
+        """See BlobStore.free_bytes: what this process's user may still fill."""
+        with _translated():
+            try:
+                status = os.statvfs(self._root)
+            except FileNotFoundError:
+                self.prepare()
+                status = os.statvfs(self._root)
+            return status.f_bavail * status.f_frsize
+
+    def path_for(self, name: str) -> Path:
+        """Return where a blob is: the only way a name becomes a path.
+
+        Raises: InvalidImageId if name is no blob name, whatever it holds.
+        """
+        if parse_image_ref(name).extension is None:
+            raise InvalidImageId(name[:80])
+        return self._root / name
+
+    def _provisional_path(self, name: str) -> Path:
+        return self._provisional / f"{self._lease.id}{_SEPARATOR}{self.path_for(name).name}"
+
+    def _entries(self) -> list[str]:
+        """Return the names in the provisional directory; none where it has vanished."""
+        try:
+            return os.listdir(self._provisional)
+        except FileNotFoundError:
+            return []
+
+    def _provisionals_of(self, name: str) -> Iterator[Path]:
+        for entry in self._entries():
+            if entry.endswith(_SEPARATOR + name):
+                yield self._provisional / entry
+
+    def _write_anywhere(self, path: Path, data: bytes) -> None:
+        """Write, also when the directory has vanished while the service runs."""
+        try:
+            self._lease.ensure()
+            self._write(path, data)
+        except FileNotFoundError:
+            self.prepare()
+            self._write(path, data)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        fd = os.open(path, flags, 0o644)
+        try:
+            try:
+                _write_all(fd, data)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            _sync_directory(self._provisional)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+    def _others(self) -> set[str]:
+        in_names = {entry.partition(_SEPARATOR)[0] for entry in self._entries()}
+        return (self._leases.ids() | in_names) - {self._lease.id}
+
+    def _clear_if_dead(self, lease: str, known: Callable[[Collection[str]], set[str]]) -> int:
+        with self._leases.inherit(lease) as is_dead:
+            return self._clear(lease, (), known) if is_dead else 0
+
+    def _clear(
+        self, lease: str, active: Collection[str], known: Callable[[Collection[str]], set[str]]
+    ) -> int:
+        """Resolve what stands under lease and is not active; return how many blobs went."""
+        prefix = lease + _SEPARATOR
+        names = [
+            entry.removeprefix(prefix) for entry in self._entries() if entry.startswith(prefix)
+        ]
+        left = {name: _image_id(name) for name in names if name not in active}
+        if lease == self._lease.id:  # a probe of ours may be there at this moment
+            left = {name: image_id for name, image_id in left.items() if image_id}
+        wanted = known([i for i in left.values() if i]) if left else set()
+        return sum(
+            self._resolve(prefix, name, image_id in wanted) for name, image_id in left.items()
+        )
+
+    def _resolve(self, prefix: str, name: str, is_wanted: bool) -> bool:
+        """Give a left-over blob its final name, or remove it and return True."""
+        path = self._provisional / (prefix + name)
+        with contextlib.suppress(FileNotFoundError):  # another process may be clearing up too
+            if is_wanted:
+                path.rename(self.path_for(name))
+                _sync_directory(self._root)
+                return False
+            path.unlink()
+            return True
+        return False
+
+
+def _image_id(name: str) -> str | None:
+    try:
+        return parse_image_ref(name).id
+    except InvalidImageId:
+        return None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def _sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def _translated(*let_through: type[OSError]) -> Iterator[None]:
+    """Turn the operating system's errors into ours, which name no paths."""
+    try:
+        yield
+    except let_through:
+        raise
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise StorageFull from exc
+        raise StorageUnavailable(exc.strerror or type(exc).__name__) from exc
