@@ -1,0 +1,108 @@
+"""Requests that were carried out, or are in flight: what makes a second one not happen twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
+
+from ..domain.image import Image
+from ..domain.ports import DuplicateRequest, RequestKey
+from ..errors import Busy, InvalidArgument
+from .records import from_snapshot, to_snapshot
+from .tables import requests
+
+_INSERT_IF_NEW = sqlite.insert(requests).on_conflict_do_nothing()
+
+
+def find(connection: sa.Connection, request: RequestKey) -> Image | None:
+    """Return the image of a request that has ended, None if it never came or is in flight."""
+    row = _row(connection, request)
+    if row is None or row.image is None:
+        return None
+    _check_digest(row, request)
+    return from_snapshot(row.image)
+
+
+def raise_if_done(connection: sa.Connection, request: RequestKey) -> None:
+    """Raise DuplicateRequest if request has ended."""
+    image = find(connection, request)
+    if image:
+        raise DuplicateRequest(image)
+
+
+def begin(
+    connection: sa.Connection,
+    request: RequestKey,
+    *,
+    holder: str,
+    is_alive: Callable[[str], bool],
+) -> None:
+    """Mark request as in flight; see Catalogue.begin_request."""
+    row = _row(connection, request)
+    if row is not None:
+        _check_digest(row, request)
+        if row.image is not None:
+            raise DuplicateRequest(from_snapshot(row.image))
+        if is_alive(row.holder):
+            raise Busy("a request with this idempotency_key is still being worked on")
+        _delete(connection, request)
+    mark = {
+        "key": request.key,
+        "created_ms": request.made_ms,
+        "digest": request.digest,
+        "holder": holder,
+    }
+    connection.execute(sa.insert(requests), mark)
+
+
+def finish(connection: sa.Connection, request: RequestKey, image: Image, *, holder: str) -> None:
+    """Record that request ended with image.
+
+    Raises: DuplicateRequest if it had ended before; Busy if another process took it over.
+    """
+    outcome = {"image_id": image.id, "image": to_snapshot(image), "holder": None}
+    new = {"key": request.key, "created_ms": request.made_ms, "digest": request.digest}
+    # Nearly always it is new: written at once, and looked at only where that fails.
+    if connection.execute(_INSERT_IF_NEW, {**new, **outcome}).rowcount:
+        return
+    row = _row(connection, request)
+    if row.image is not None:
+        raise DuplicateRequest(from_snapshot(row.image))
+    if row.holder != holder:
+        raise Busy("another process has taken this request over")
+    connection.execute(sa.update(requests).where(requests.c.key == request.key), outcome)
+
+
+def abandon(connection: sa.Connection, request: RequestKey, *, holder: str) -> None:
+    """Forget a request that holder had in flight."""
+    mine = (requests.c.key == request.key) & (requests.c.holder == holder)
+    connection.execute(sa.delete(requests).where(mine))
+
+
+def forget_image(connection: sa.Connection, image_id: str) -> None:
+    """Forget the requests that ended with this image."""
+    connection.execute(sa.delete(requests).where(requests.c.image_id == image_id))
+
+
+def forget_before(connection: sa.Connection, before_ms: int) -> int:
+    """Forget requests made before before_ms; return how many."""
+    old = sa.delete(requests).where(requests.c.created_ms < before_ms)
+    return int(connection.execute(old).rowcount)
+
+
+def _row(connection: sa.Connection, request: RequestKey) -> Any:
+    return connection.execute(sa.select(requests).where(requests.c.key == request.key)).first()
+
+
+def _delete(connection: sa.Connection, request: RequestKey) -> None:
+    connection.execute(sa.delete(requests).where(requests.c.key == request.key))
+
+
+def _check_digest(row: Any, request: RequestKey) -> None:
+    if row.digest != request.digest:
+        raise InvalidArgument(
+            "idempotency_key", "it was used before with other bytes; use a new key for a new upload"
+        )

@@ -1,0 +1,283 @@
+"""The catalogue in SQL: images and totals, each method one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+
+from ..domain.formats import Format
+from ..domain.image import Image
+from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.ports import FormatTotals, Page, RequestKey
+from ..errors import StorageFull, StorageUnavailable
+from . import requests
+from .records import from_row, to_row
+from .tables import image_tags, images, totals
+
+T = TypeVar("T")
+Work = Callable[[sa.Connection], T]
+
+_IDS_AT_ONCE = 500
+_ORDER_COLUMNS = {
+    "createdAt": images.c.created_ms,
+    "filename": images.c.filename_folded,
+    "sizeBytes": images.c.size_bytes,
+}
+_INSERT_IMAGE = sa.insert(images)
+_INSERT_TAGS = sa.insert(image_tags)
+_BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
+_COUNT = (
+    sa.update(totals)
+    .where(totals.c.format == sa.bindparam("of_format"))
+    .values(
+        files=totals.c.files + sa.bindparam("more_files"),
+        bytes=totals.c.bytes + sa.bindparam("more_bytes"),
+    )
+)
+
+
+class SqlCatalogue:
+    """A Catalogue on a SQLAlchemy engine. Its methods block: see `dependencies.OffHub`."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        prepare: Callable[[], None],
+        holder: str,
+        is_alive: Callable[[str], bool],
+        write_lock: AbstractContextManager[Any] | None = None,
+    ) -> None:
+        """Args:
+        prepare: makes the database and its tables where they are missing.
+        holder: the lease of this process, is_alive: tells whether a lease's process lives.
+        write_lock: a lock of native threads. SQLite lets writers that find it locked sleep for
+            up to 100 ms at a time; those of one process wait better in a queue.
+        """
+        self._engine = engine
+        self._prepare = prepare
+        self._holder = holder
+        self._is_alive = is_alive
+        self._write_lock = write_lock or contextlib.nullcontext()
+
+    def prepare(self) -> None:
+        """Make the database and its tables where they are missing."""
+        with _translated():
+            self._prepare()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    def add(self, image: Image, asked: Collection[RequestKey] = ()) -> None:
+        """See Catalogue.add."""
+
+        def work(connection: sa.Connection) -> None:
+            for request in asked:
+                requests.finish(connection, request, image, holder=self._holder)
+            connection.execute(_INSERT_IMAGE, to_row(image))
+            if image.tags:
+                rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
+                connection.execute(_INSERT_TAGS, rows)
+            _count(connection, image, +1)
+
+        self._write(work)
+
+    def get(self, image_id: str) -> Image | None:
+        """See Catalogue.get."""
+        return self._read(functools.partial(_find, image_id=image_id))
+
+    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+        """See Catalogue.remove."""
+
+        def work(connection: sa.Connection) -> Image | None:
+            image = _find(connection, image_id)
+            if image is None:
+                if request:
+                    requests.raise_if_done(connection, request)
+                return None
+            _delete(connection, image)
+            if request:
+                requests.finish(connection, request, image, holder=self._holder)
+            return image
+
+        return self._write(work)
+
+    def withdraw(self, image: Image) -> None:
+        """See Catalogue.withdraw."""
+
+        def work(connection: sa.Connection) -> None:
+            if _find(connection, image.id):
+                _delete(connection, image)
+            requests.forget_image(connection, image.id)
+
+        self._write(work)
+
+    def page(self, query: ListQuery) -> Page:
+        """See Catalogue.page."""
+
+        def work(connection: sa.Connection) -> Page:
+            rows = connection.execute(_page_statement(query)).mappings().all()
+            total = _filtered_total(connection, query) if query.is_filtered else _total(connection)
+            return Page(
+                images=tuple(from_row(dict(row)) for row in rows[: query.limit]),
+                has_more=len(rows) > query.limit,
+                total=min(total, COUNTED_AT_MOST) if query.is_filtered else total,
+                total_is_exact=not query.is_filtered or total <= COUNTED_AT_MOST,
+            )
+
+        return self._read(work)
+
+    def totals(self) -> Mapping[Format, FormatTotals]:
+        """See Catalogue.totals."""
+
+        def work(connection: sa.Connection) -> Mapping[Format, FormatTotals]:
+            rows = connection.execute(sa.select(totals))
+            return {Format(row.format): FormatTotals(row.files, row.bytes) for row in rows}
+
+        return self._read(work)
+
+    def known(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.known."""
+        ids = list(image_ids)
+
+        def work(connection: sa.Connection) -> set[str]:
+            found: set[str] = set()
+            for start in range(0, len(ids), _IDS_AT_ONCE):
+                some = ids[start : start + _IDS_AT_ONCE]
+                statement = sa.select(images.c.id).where(images.c.id.in_(some))
+                found.update(connection.scalars(statement))
+            return found
+
+        return self._read(work)
+
+    def find_request(self, request: RequestKey) -> Image | None:
+        """See Catalogue.find_request."""
+        return self._read(functools.partial(requests.find, request=request))
+
+    def begin_request(self, request: RequestKey) -> None:
+        """See Catalogue.begin_request."""
+        self._write(
+            functools.partial(
+                requests.begin,
+                request=request,
+                holder=self._holder,
+                is_alive=self._is_alive,
+            )
+        )
+
+    def abandon_request(self, request: RequestKey) -> None:
+        """See Catalogue.abandon_request."""
+        self._write(functools.partial(requests.abandon, request=request, holder=self._holder))
+
+    def forget_requests(self, before_ms: int) -> int:
+        """See Catalogue.forget_requests."""
+        return self._write(functools.partial(requests.forget_before, before_ms=before_ms))
+
+    def check(self) -> None:
+        """See Catalogue.check."""
+        self._read(_total)
+
+    def _read(self, work: Work[T]) -> T:
+        return self._run(work, writes=False)
+
+    def _write(self, work: Work[T]) -> T:
+        with self._write_lock:
+            return self._run(work, writes=True)
+
+    def _run(self, work: Work[T], *, writes: bool) -> T:
+        with _translated():
+            try:
+                return self._once(work, writes=writes)
+            except sa.exc.OperationalError as exc:
+                if not _has_vanished(exc):
+                    raise
+            self._prepare()
+            return self._once(work, writes=writes)
+
+    def _once(self, work: Work[T], *, writes: bool) -> T:
+        with (
+            self._engine.connect().execution_options(writes=writes) as connection,
+            connection.begin(),
+        ):
+            return work(connection)
+
+
+def _find(connection: sa.Connection, image_id: str) -> Image | None:
+    row = connection.execute(_BY_ID, {"image_id": image_id}).mappings().first()
+    return None if row is None else from_row(dict(row))
+
+
+def _delete(connection: sa.Connection, image: Image) -> None:
+    connection.execute(sa.delete(images).where(images.c.id == image.id))
+    if image.tags:
+        connection.execute(sa.delete(image_tags).where(image_tags.c.image_id == image.id))
+    _count(connection, image, -1)
+
+
+def _count(connection: sa.Connection, image: Image, files: int) -> None:
+    # Last in its transaction: where rows are locked one by one, everyone wants this one.
+    change = {
+        "of_format": image.facts.format.value,
+        "more_files": files,
+        "more_bytes": files * image.size_bytes,
+    }
+    connection.execute(_COUNT, change)
+
+
+def _total(connection: sa.Connection) -> int:
+    return int(connection.scalar(sa.select(sa.func.sum(totals.c.files))) or 0)
+
+
+def _page_statement(query: ListQuery) -> sa.Select[Any]:
+    column = _ORDER_COLUMNS[query.order]
+    statement = sa.select(images).where(*_conditions(query))
+    if query.after:
+        here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
+        statement = statement.where(here < last if query.descending else here > last)
+    order = sa.desc if query.descending else sa.asc
+    return statement.order_by(order(column), order(images.c.id)).limit(query.limit + 1)
+
+
+def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
+    found = sa.select(images.c.id).where(*_conditions(query)).limit(COUNTED_AT_MOST + 1)
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
+
+
+def _conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
+    tagged = sa.select(image_tags.c.image_id).where(image_tags.c.tag == query.tag)
+    wanted = (
+        (query.format, lambda v: images.c.format == v.value),
+        (query.tag, lambda _: images.c.id.in_(tagged)),
+        (query.filename, lambda v: images.c.filename_folded.contains(v, autoescape=True)),
+        (query.created_from_ms, lambda v: images.c.created_ms >= v),
+        (query.created_until_ms, lambda v: images.c.created_ms < v),
+        (query.min_bytes, lambda v: images.c.size_bytes >= v),
+        (query.max_bytes, lambda v: images.c.size_bytes <= v),
+    )
+    return [condition(value) for value, condition in wanted if value is not None]
+
+
+def _has_vanished(exc: sa.exc.OperationalError) -> bool:
+    message = str(exc.orig)
+    return "no such table" in message or "unable to open database file" in message
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the database's errors into ours."""
+    try:
+        yield
+    except sa.exc.SQLAlchemyError as exc:
+        message = str(getattr(exc, "orig", None) or exc).lower()
+        if "full" in message:
+            raise StorageFull from exc
+        what = "its catalogue is busy" if "locked" in message else "its catalogue failed"
+        raise StorageUnavailable(what) from exc
+    except OSError as exc:
+        raise StorageUnavailable(f"its catalogue: {exc.strerror}") from exc

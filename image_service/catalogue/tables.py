@@ -1,0 +1,73 @@
+"""The catalogue's tables. A change here comes with a migration (tests compare the two)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+
+images = sa.Table(
+    "images",
+    metadata,
+    sa.Column("id", sa.String(50), primary_key=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    sa.Column("filename", sa.Text, nullable=False),
+    # As searches and the order by filename compare it: domain.filename.fold().
+    sa.Column("filename_folded", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.LargeBinary(32), nullable=False),
+    sa.Column("format", sa.String(8), nullable=False),
+    sa.Column("width", sa.Integer, nullable=False),
+    sa.Column("height", sa.Integer, nullable=False),
+    sa.Column("frames", sa.Integer, nullable=False),
+    sa.Column("animated", sa.Boolean, nullable=False),
+    sa.Column("orientation", sa.SmallInteger, nullable=False),
+    sa.Column("has_alpha", sa.Boolean, nullable=False),
+    sa.Column("color_space", sa.String(16), nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("attributes", sa.JSON, nullable=False),
+    # One index for each order of the listing: a page is a short walk along one of them.
+    sa.Index(None, "created_ms", "id"),
+    sa.Index(None, "size_bytes", "id"),
+    sa.Index(None, "filename_folded", "id"),
+    sa.Index(None, "format", "created_ms", "id"),
+    sqlite_with_rowid=True,
+)
+
+image_tags = sa.Table(
+    "image_tags",
+    metadata,
+    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column("image_id", sa.String(50), primary_key=True),
+    sa.Index(None, "image_id"),
+    sqlite_with_rowid=False,
+)
+
+totals = sa.Table(
+    "totals",
+    metadata,
+    sa.Column("format", sa.String(8), primary_key=True),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+requests = sa.Table(
+    "requests",
+    metadata,
+    # A digest of the caller's idempotency key, or of what the broker redelivers a request by.
+    sa.Column("key", sa.String(80), primary_key=True),
+    sa.Column("created_ms", sa.BigInteger, nullable=False),
+    # SHA-256 of the bytes the request carried; empty when it carried none.
+    sa.Column("digest", sa.LargeBinary(32), nullable=False),
+    # The lease of the process at work on it; null once it has ended.
+    sa.Column("holder", sa.String(64)),
+    # The image as it was when the request ended; null while it is in flight.
+    sa.Column("image_id", sa.String(50)),
+    sa.Column("image", sa.JSON),
+    sa.Index(None, "created_ms"),
+    sa.Index(None, "image_id"),
+    sqlite_with_rowid=False,
+)
