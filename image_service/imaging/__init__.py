@@ -1,0 +1,1 @@
+"""Looking at pictures: the only place that imports PIL, and only in worker processes."""

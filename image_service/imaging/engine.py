@@ -1,0 +1,58 @@
+"""The ImageEngine on a pool of worker processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgpack
+
+from ..domain.formats import Format
+from ..domain.image import PictureFacts
+from ..errors import CorruptImage
+from .pool import Job, WorkerPool
+
+
+class PooledAnalysis:
+    """An Analysis whose job is at a worker, or waits for one."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def result(self) -> PictureFacts:
+        """See Analysis.result."""
+        reply, _ = self._job.result()
+        facts = reply["facts"]
+        return PictureFacts(**{**facts, "format": Format(facts["format"])})
+
+    def cancel(self) -> None:
+        """See Analysis.cancel."""
+        self._job.cancel()
+
+
+class PooledEngine:
+    """Looks at pictures in worker processes."""
+
+    def __init__(self, pool: WorkerPool) -> None:
+        self._pool = pool
+
+    def analyse(self, data: bytes, expected: Format) -> PooledAnalysis:
+        """See ImageEngine.analyse."""
+        request = {"do": "analyse", "format": expected.value}
+        return PooledAnalysis(self._pool.submit(request, data))
+
+    def decode_json(self, body: bytes) -> Any:
+        """Return what a large JSON message holds, Node Buffers as bytes.
+
+        Raises: ValueError if it is no JSON, or too much of it for a worker; Busy.
+        """
+        try:
+            reply, payload = self._pool.submit({"do": "decode_json"}, body).result()
+        except CorruptImage as exc:
+            raise ValueError("decoding it takes more memory or time than allowed") from exc
+        if reply.get("malformed"):
+            raise ValueError("not JSON")
+        return msgpack.unpackb(payload, strict_map_key=False)
+
+    def check(self) -> None:
+        """See ImageEngine.check."""
+        self._pool.check()

@@ -1,0 +1,17 @@
+"""The limits a picture is held to, as the service tells its workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in pixels, counts, bytes. Their names are the settings that errors tell of."""
+
+    max_pixels: int = 50_000_000
+    max_side_px: int = 16_384
+    max_frames: int = 500
+    max_frames_pixels: int = 250_000_000
+    worker_memory_bytes: int = 1024 * 1024 * 1024
+    max_message_bytes: int = 16 * 1024 * 1024
