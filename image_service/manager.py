@@ -1,0 +1,328 @@
+"""StorageManager: the use cases, spoken in ports, whatever is behind them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from .domain import arguments
+from .domain.filename import check_extension, check_filename
+from .domain.formats import Format, describe_unsupported, sniff
+from .domain.image import Image, PictureFacts, make_image_id, parse_image_ref
+from .domain.listing import ListQuery
+from .domain.payload import to_bytes
+from .domain.ports import (
+    BlobStore,
+    Catalogue,
+    Clock,
+    DuplicateRequest,
+    FormatTotals,
+    ImageEngine,
+    Page,
+    RequestKey,
+)
+from .errors import (
+    Busy,
+    ChecksumMismatch,
+    ImageDamaged,
+    ImageNotFound,
+    ImageServiceError,
+    UnsupportedFormat,
+)
+
+_RANDOM_BYTES = 24
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a request came: key is what a redelivery of it has in common with it ("" if nothing)."""
+
+    key: str = ""
+    redelivered: bool = False
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the store holds, by format, and the bytes free beside it."""
+
+    by_format: Mapping[Format, FormatTotals]
+    free_bytes: int
+
+    @property
+    def files(self) -> int:
+        """Number of images."""
+        return sum(totals.files for totals in self.by_format.values())
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes together."""
+        return sum(totals.bytes for totals in self.by_format.values())
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """A checked upload on its way in."""
+
+    data: bytes
+    filename: str
+    tags: tuple[str, ...]
+    attributes: Mapping[str, str]
+    expected_digest: bytes | None
+    delivery: Delivery
+
+
+class StorageManager:
+    """Images in and out of a store and its catalogue, kept in step."""
+
+    def __init__(
+        self,
+        store: BlobStore,
+        catalogue: Catalogue,
+        engine: ImageEngine,
+        clock: Clock,
+        *,
+        max_upload_bytes: int,
+        idempotency_window_s: float,
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._engine = engine
+        self._clock = clock
+        self._max_upload_bytes = max_upload_bytes
+        self._idempotency_window_ms = int(idempotency_window_s * 1000)
+        # What could not be undone when it failed; sweep() tries again.
+        self._owed: list[Callable[[], None]] = []
+
+    def add(
+        self,
+        file: object,
+        filename: object,
+        *,
+        tags: object = None,
+        attributes: object = None,
+        checksum: object = None,
+        idempotency_key: object = None,
+        delivery: Delivery | None = None,
+    ) -> Image:
+        """Store a picture; return it once bytes and catalogue entry survive power loss.
+
+        The same delivery, or the same idempotency_key with the same bytes, answers the first
+        time's image and stores nothing new.
+        Args: as CONTRACT upload_image's; file in any form that payload.to_bytes() takes.
+        Raises: any ImageServiceError; nothing is left behind then.
+        """
+        checked_name = check_filename(filename)
+        checked_tags, checked_attributes = arguments.tags(tags), arguments.attributes(attributes)
+        expected_digest = arguments.checksum(checksum)
+        key = _idempotency_key(idempotency_key)
+        data = to_bytes(file, max_bytes=self._max_upload_bytes)
+        delivery = delivery or Delivery()
+        upload = _Upload(
+            data, checked_name, checked_tags, checked_attributes, expected_digest, delivery
+        )
+        try:
+            self._raise_if_done(upload)
+            return self._add_once(upload, key) if key else self._add(upload)
+        except DuplicateRequest as duplicate:
+            return duplicate.image
+
+    def get(self, image_id: object) -> Image:
+        """Return the image. Raises: InvalidImageId, ImageNotFound."""
+        ref = parse_image_ref(image_id)
+        image = self._catalogue.get(ref.id)
+        if image is None or ref.extension not in (None, image.facts.format.extension):
+            raise ImageNotFound(ref.id)
+        return image
+
+    def open(self, image_id: object) -> tuple[Image, BinaryIO]:
+        """Return the image and its bytes as a seekable file, which the caller closes.
+
+        Raises: InvalidImageId, ImageNotFound, ImageDamaged.
+        """
+        image = self.get(image_id)
+        try:
+            return image, self._store.open(image.blob_name)
+        except FileNotFoundError:
+            self.get(image_id)  # deleted a moment ago: not found rather than damaged
+            raise ImageDamaged(image.id) from None
+
+    def remove(self, image_id: object, *, delivery: Delivery | None = None) -> Image:
+        """Remove the image for good and return what it was.
+
+        Raises: InvalidImageId, ImageNotFound; a redelivered removal answers as the first did.
+        """
+        ref = parse_image_ref(image_id)
+        once = self._request_key(delivery or Delivery(), b"remove " + ref.id.encode())
+        try:
+            image = self.get(image_id)
+        except ImageNotFound:
+            first = self._catalogue.find_request(once) if once else None
+            if first:
+                return first
+            raise
+        try:
+            self._store.doubt(image.blob_name)
+            removed = self._catalogue.remove(image.id, once)
+        except DuplicateRequest as duplicate:
+            removed = duplicate.image
+        except ImageServiceError:
+            self._resolve(image)
+            raise
+        self._discard(image.blob_name)
+        if removed is None:
+            raise ImageNotFound(image.id)
+        return removed
+
+    def page(self, query: ListQuery) -> Page:
+        """Return one page of the listing."""
+        return self._catalogue.page(query)
+
+    def usage(self) -> Usage:
+        """Return what the store holds, in constant time."""
+        return Usage(self._catalogue.totals(), self._store.free_bytes())
+
+    def sweep(self) -> int:
+        """Clear up after dead processes and forget old requests; return how many blobs went."""
+        owed, self._owed = self._owed, []
+        for undo in owed:
+            self._try(undo)
+        self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
+        return self._store.sweep(self._catalogue.known)
+
+    def _add_once(self, upload: _Upload, key: str) -> Image:
+        request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
+        self._catalogue.begin_request(request)
+        try:
+            return self._add(upload, request)
+        except BaseException:
+            self._try(functools.partial(self._catalogue.abandon_request, request))
+            raise
+
+    def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
+        _check_digest(upload.data, upload.expected_digest)
+        detected = sniff(upload.data)
+        if detected is None:
+            raise UnsupportedFormat(describe_unsupported(upload.data))
+        check_extension(upload.filename, detected)
+        now_ms = self._clock.now_ms()
+        image_id = make_image_id(now_ms, secrets.token_bytes(_RANDOM_BYTES))
+        facts, digest = self._analyse_and_put(image_id, upload.data, detected)
+        image = Image(
+            id=image_id,
+            filename=upload.filename,
+            size_bytes=len(upload.data),
+            sha256=digest,
+            created_ms=now_ms,
+            facts=facts,
+            tags=upload.tags,
+            attributes=upload.attributes,
+        )
+        once = self._request_key(upload.delivery, digest)
+        self._commit(image, (*requests, once) if once else requests)
+        return image
+
+    def _analyse_and_put(
+        self, image_id: str, data: bytes, detected: Format
+    ) -> tuple[PictureFacts, bytes]:
+        """Decode-check in a worker and write to disk at the same time."""
+        name = f"{image_id}.{detected.extension}"
+        analysis = self._engine.analyse(data, detected)
+        try:
+            digest = self._store.put(name, data)
+        except ImageServiceError:
+            analysis.result()  # what is wrong with the picture is told before what is with us
+            raise
+        except BaseException:
+            analysis.cancel()
+            raise
+        try:
+            return analysis.result(), digest
+        except BaseException:
+            self._discard(name)
+            raise
+
+    def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> None:
+        try:
+            self._catalogue.add(image, requests)
+        except (DuplicateRequest, Busy):
+            self._discard(image.blob_name)
+            raise
+        except ImageServiceError:
+            self._undo(image)  # whether it was committed is not known
+            raise
+        try:
+            self._store.settle(image.blob_name)
+        except ImageServiceError:
+            self._undo(image)
+            raise
+
+    def _undo(self, image: Image) -> None:
+        self._try(functools.partial(self._withdraw, image))
+
+    def _withdraw(self, image: Image) -> None:
+        self._catalogue.withdraw(image)
+        self._discard(image.blob_name)
+
+    def _try(self, undo: Callable[[], None]) -> None:
+        """Undo something now, or when the store works again: the caller's error comes first."""
+        try:
+            undo()
+        except ImageServiceError:
+            self._owed.append(undo)
+
+    def _discard(self, name: str) -> None:
+        try:
+            self._store.remove(name)
+        except ImageServiceError:
+            self._store.abandon(name)
+
+    def _resolve(self, image: Image) -> None:
+        """After a failed removal, put the blob back if the catalogue still has the image."""
+        try:
+            if self._catalogue.known([image.id]):
+                self._store.settle(image.blob_name)
+                return
+        except ImageServiceError:
+            self._store.abandon(image.blob_name)
+            return
+        self._discard(image.blob_name)
+
+    def _raise_if_done(self, upload: _Upload) -> None:
+        """Spare a redelivered upload its work if the first delivery was carried out."""
+        if upload.delivery.redelivered:
+            once = self._request_key(upload.delivery, hashlib.sha256(upload.data).digest())
+            first = self._catalogue.find_request(once) if once else None
+            if first:
+                raise DuplicateRequest(first)
+
+    def _request_key(self, delivery: Delivery, content: bytes) -> RequestKey | None:
+        """Return what a delivery is remembered by, None when nothing tells it from others.
+
+        Args:
+            content: what the request carries, for some clients count their correlation ids from
+                one at every start: the same id with other bytes is another request.
+        """
+        if not delivery.key:
+            return None
+        digest = hashlib.sha256(delivery.key.encode() + b"\0" + content).hexdigest()
+        return RequestKey("delivery:" + digest, self._clock.now_ms())
+
+
+def _idempotency_key(value: object) -> str:
+    """Return the key under which a caller's idempotency_key is remembered, "" for None."""
+    if value is None:
+        return ""
+    limit = arguments.MAX_IDEMPOTENCY_KEY_CHARACTERS
+    text = arguments.text(value, "idempotency_key", max_characters=limit)
+    return "caller:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_digest(data: bytes, expected: bytes | None) -> None:
+    if expected is not None:
+        actual = hashlib.sha256(data).digest()
+        if actual != expected:
+            raise ChecksumMismatch(f"sha256:{expected.hex()}", f"sha256:{actual.hex()}")

@@ -1,0 +1,34 @@
+"""Fakes of the ports and made pictures, for our tests and for those of services that use ours.
+
+Nothing here is imported by the service itself; importing it costs nothing, PIL comes with the
+first picture that is made.
+"""
+
+from .fakes import (
+    NOON_MS,
+    FixedClock,
+    InlineEngine,
+    MemoryCatalogue,
+    MemoryDisk,
+    MemoryRecords,
+    MemoryStore,
+)
+from .pictures import avif, bmp, gif, jpeg, make, png, tiff, webp
+
+__all__ = [
+    "NOON_MS",
+    "FixedClock",
+    "InlineEngine",
+    "MemoryCatalogue",
+    "MemoryDisk",
+    "MemoryRecords",
+    "MemoryStore",
+    "avif",
+    "bmp",
+    "gif",
+    "jpeg",
+    "make",
+    "png",
+    "tiff",
+    "webp",
+]

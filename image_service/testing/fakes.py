@@ -1,0 +1,338 @@
+"""Fakes of the ports: they keep the same contracts as the real adapters (see tests/contracts)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ..domain.filename import fold
+from ..domain.formats import Format
+from ..domain.image import Image, PictureFacts, parse_image_ref
+from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.ports import DuplicateRequest, FormatTotals, Page, RequestKey
+from ..errors import Busy, InvalidArgument, InvalidImageId, StorageUnavailable
+
+if TYPE_CHECKING:
+    from ..imaging.limits import Limits
+
+NOON_MS = 1_767_268_800_000
+"""2026-01-01T12:00:00Z, where a FixedClock stands unless told otherwise."""
+
+
+class FixedClock:
+    """A Clock that stands still until it is moved."""
+
+    def __init__(self, now_ms: int = NOON_MS) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """See Clock.now_ms."""
+        return self._now_ms
+
+    def advance(self, ms: int) -> None:
+        """Move ms milliseconds on."""
+        self._now_ms += ms
+
+
+@dataclass
+class MemoryDisk:
+    """What the MemoryStores of several processes share."""
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    alive: set[int] = field(default_factory=set)
+    started: int = 0
+
+
+class MemoryStore:
+    """A BlobStore in memory. Stores on the same disk are as processes on the same directory."""
+
+    def __init__(self, disk: MemoryDisk | None = None) -> None:
+        self.disk = disk or MemoryDisk()
+        self.disk.started += 1
+        self._process = self.disk.started
+        self.disk.alive.add(self._process)
+        self._active: set[str] = set()
+
+    def die(self) -> None:
+        """End as a killed process does: what is provisional stays behind."""
+        self.disk.alive.discard(self._process)
+
+    def put(self, name: str, data: bytes) -> bytes:
+        """See BlobStore.put."""
+        _check_name(name)
+        if (self._process, name) in self.disk.provisional:
+            raise StorageUnavailable("File exists")
+        self._active.add(name)
+        self.disk.provisional[self._process, name] = bytes(data)
+        return hashlib.sha256(data).digest()
+
+    def settle(self, name: str) -> None:
+        """See BlobStore.settle."""
+        if (self._process, name) not in self.disk.provisional:
+            raise StorageUnavailable("No such file or directory")
+        self.disk.blobs[name] = self.disk.provisional.pop((self._process, name))
+        self._active.discard(name)
+
+    def doubt(self, name: str) -> None:
+        """See BlobStore.doubt."""
+        _check_name(name)
+        self._active.add(name)
+        if name in self.disk.blobs:
+            self.disk.provisional[self._process, name] = self.disk.blobs.pop(name)
+
+    def remove(self, name: str) -> None:
+        """See BlobStore.remove."""
+        _check_name(name)
+        self.disk.provisional.pop((self._process, name), None)
+        self.disk.blobs.pop(name, None)
+        self._active.discard(name)
+
+    def abandon(self, name: str) -> None:
+        """See BlobStore.abandon."""
+        self._active.discard(name)
+
+    def open(self, name: str) -> BinaryIO:
+        """See BlobStore.open."""
+        _check_name(name)
+        if name in self.disk.blobs:
+            return io.BytesIO(self.disk.blobs[name])
+        for (_, provisional_name), data in self.disk.provisional.items():
+            if provisional_name == name:
+                return io.BytesIO(data)
+        raise FileNotFoundError(name)
+
+    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
+        """See BlobStore.sweep."""
+        left = [key for key in self.disk.provisional if self._is_left_over(*key)]
+        wanted = known([parse_image_ref(name).id for _, name in left]) if left else set()
+        swept = 0
+        for key in left:
+            data = self.disk.provisional.pop(key)
+            if parse_image_ref(key[1]).id in wanted:
+                self.disk.blobs[key[1]] = data
+            else:
+                swept += 1
+        return swept
+
+    def check(self) -> None:
+        """See BlobStore.check."""
+
+    def free_bytes(self) -> int:
+        """See BlobStore.free_bytes."""
+        return 2**40
+
+    def _is_left_over(self, process: int, name: str) -> bool:
+        if process == self._process:
+            return name not in self._active
+        return process not in self.disk.alive
+
+
+def _check_name(name: str) -> None:
+    if parse_image_ref(name).extension is None:
+        raise InvalidImageId(name[:80])
+
+
+@dataclass
+class _Asked:
+    """A request remembered: image is None while holder is at it."""
+
+    request: RequestKey
+    holder: int
+    image: Image | None = None
+
+
+@dataclass
+class MemoryRecords:
+    """What the MemoryCatalogues of several processes share."""
+
+    images: dict[str, Image] = field(default_factory=dict)
+    requests: dict[str, _Asked] = field(default_factory=dict)
+    alive: set[int] = field(default_factory=set)
+    started: int = 0
+
+
+class MemoryCatalogue:
+    """A Catalogue in memory. Those on the same records are as processes on one database."""
+
+    def __init__(self, records: MemoryRecords | None = None) -> None:
+        self.records = records or MemoryRecords()
+        self.records.started += 1
+        self._process = self.records.started
+        self.records.alive.add(self._process)
+
+    def die(self) -> None:
+        """End as a killed process does: its requests in flight stay marked."""
+        self.records.alive.discard(self._process)
+
+    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> None:
+        """See Catalogue.add."""
+        for request in requests:
+            self._check_may_finish(request)
+        if image.id in self.records.images:
+            raise StorageUnavailable("its catalogue failed")
+        for request in requests:
+            self._finish(request, image)
+        self.records.images[image.id] = image
+
+    def get(self, image_id: str) -> Image | None:
+        """See Catalogue.get."""
+        return self.records.images.get(image_id)
+
+    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+        """See Catalogue.remove."""
+        image = self.records.images.get(image_id)
+        if request and image is None:
+            first = self.find_request(request)
+            if first:
+                raise DuplicateRequest(first)
+        if request and image:
+            self._check_may_finish(request)
+            self._finish(request, image)
+        self.records.images.pop(image_id, None)
+        return image
+
+    def withdraw(self, image: Image) -> None:
+        """See Catalogue.withdraw."""
+        self.records.images.pop(image.id, None)
+        for key, asked in list(self.records.requests.items()):
+            if asked.image and asked.image.id == image.id:
+                del self.records.requests[key]
+
+    def page(self, query: ListQuery) -> Page:
+        """See Catalogue.page."""
+
+        def place(image: Image) -> tuple[Any, str]:
+            return query.order_value(image), image.id
+
+        found = sorted(
+            (image for image in self.records.images.values() if _is_wanted(image, query)),
+            key=place,
+            reverse=query.descending,
+        )
+        after = query.after
+        rest = [
+            image
+            for image in found
+            if after is None or (place(image) < after if query.descending else place(image) > after)
+        ]
+        return Page(
+            images=tuple(rest[: query.limit]),
+            has_more=len(rest) > query.limit,
+            total=min(len(found), COUNTED_AT_MOST) if query.is_filtered else len(found),
+            total_is_exact=not query.is_filtered or len(found) <= COUNTED_AT_MOST,
+        )
+
+    def totals(self) -> Mapping[Format, FormatTotals]:
+        """See Catalogue.totals."""
+        sizes: dict[Format, list[int]] = {format_: [] for format_ in Format}
+        for image in self.records.images.values():
+            sizes[image.facts.format].append(image.size_bytes)
+        return {format_: FormatTotals(len(each), sum(each)) for format_, each in sizes.items()}
+
+    def known(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.known."""
+        return set(image_ids) & self.records.images.keys()
+
+    def find_request(self, request: RequestKey) -> Image | None:
+        """See Catalogue.find_request."""
+        asked = self.records.requests.get(request.key)
+        if asked is None or asked.image is None:
+            return None
+        _check_same_bytes(asked, request)
+        return asked.image
+
+    def begin_request(self, request: RequestKey) -> None:
+        """See Catalogue.begin_request."""
+        asked = self.records.requests.get(request.key)
+        if asked:
+            _check_same_bytes(asked, request)
+            if asked.image:
+                raise DuplicateRequest(asked.image)
+            if asked.holder in self.records.alive:
+                raise Busy("a request with this idempotency_key is still being worked on")
+        self.records.requests[request.key] = _Asked(request, self._process)
+
+    def abandon_request(self, request: RequestKey) -> None:
+        """See Catalogue.abandon_request."""
+        asked = self.records.requests.get(request.key)
+        if asked and asked.image is None and asked.holder == self._process:
+            del self.records.requests[request.key]
+
+    def forget_requests(self, before_ms: int) -> int:
+        """See Catalogue.forget_requests."""
+        old = [k for k, v in self.records.requests.items() if v.request.made_ms < before_ms]
+        for key in old:
+            del self.records.requests[key]
+        return len(old)
+
+    def check(self) -> None:
+        """See Catalogue.check."""
+
+    def _check_may_finish(self, request: RequestKey) -> None:
+        asked = self.records.requests.get(request.key)
+        if asked and asked.image:
+            raise DuplicateRequest(asked.image)
+        if asked and asked.holder != self._process:
+            raise Busy("another process has taken this request over")
+
+    def _finish(self, request: RequestKey, image: Image) -> None:
+        self.records.requests[request.key] = _Asked(request, self._process, image)
+
+
+def _check_same_bytes(asked: _Asked, request: RequestKey) -> None:
+    if asked.request.digest != request.digest:
+        raise InvalidArgument("idempotency_key", "it was used before with other bytes")
+
+
+def _is_wanted(image: Image, query: ListQuery) -> bool:
+    """Tell whether image passes the query's filters; one that is None lets everything pass."""
+    tests: tuple[tuple[object, Callable[[Any], bool]], ...] = (
+        (query.format, lambda v: image.facts.format is v),
+        (query.tag, lambda v: v in image.tags),
+        (query.filename, lambda v: v in fold(image.filename)),
+        (query.created_from_ms, lambda v: image.created_ms >= v),
+        (query.created_until_ms, lambda v: image.created_ms < v),
+        (query.min_bytes, lambda v: image.size_bytes >= v),
+        (query.max_bytes, lambda v: image.size_bytes <= v),
+    )
+    return all(test(value) for value, test in tests if value is not None)
+
+
+class InlineEngine:
+    """An ImageEngine that looks at pictures in this process, without any of the pool's limits."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        import warnings
+
+        from ..imaging.limits import Limits
+        from ..imaging.probe import set_up
+
+        self._limits = limits or Limits()
+        with warnings.catch_warnings():
+            set_up()
+
+    def analyse(self, data: bytes, expected: Format) -> InlineAnalysis:
+        """See ImageEngine.analyse."""
+        return InlineAnalysis(data, expected, self._limits)
+
+    def check(self) -> None:
+        """See ImageEngine.check."""
+
+
+@dataclass(frozen=True)
+class InlineAnalysis:
+    """The Analysis of an InlineEngine: the work is done when the result is asked for."""
+
+    data: bytes
+    expected: Format
+    limits: Limits
+
+    def result(self) -> PictureFacts:
+        """See Analysis.result."""
+        from ..imaging.probe import probe
+
+        return probe(self.data, self.expected, self.limits)

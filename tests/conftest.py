@@ -1,0 +1,88 @@
+"""What all tests share: the green standard library, and RabbitMQ."""
+
+from __future__ import annotations
+
+import warnings
+
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+
+import eventlet  # noqa: E402
+
+eventlet.monkey_patch()
+
+import os  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not put the root there
+
+from scripts import amqp, rabbitmq  # noqa: E402
+from scripts import broker as brokers  # noqa: E402
+
+QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
+
+
+@pytest.fixture(autouse=True)
+def fast_teardown() -> None:
+    """Put nameko's fixture of this name out of action: it stops consumers behind our backs."""
+
+
+@pytest.fixture(scope="session")
+def session_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Broker]:
+    """The broker of AMQP_URI when that is set, else a private node."""
+    given = os.environ.get("AMQP_URI")
+    if not given:
+        with brokers.private_node(tmp_path_factory.mktemp("rabbitmq")) as node:
+            yield node
+        return
+    chosen = brokers.GivenBroker(given, f"AMQP_URI ({amqp.describe(given)})")
+    chosen.start()
+    _refuse_a_broker_in_use(given)
+    yield chosen
+
+
+@pytest.fixture(scope="session")
+def broker_uri(session_broker: brokers.Broker) -> str:
+    """The URI of a RabbitMQ that these tests may use."""
+    return session_broker.uri
+
+
+@pytest.fixture(scope="session")
+def _own_node(
+    session_broker: brokers.Broker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[brokers.Broker]:
+    if isinstance(session_broker, rabbitmq.Node):
+        yield session_broker
+        return
+    with brokers.private_node(tmp_path_factory.mktemp("restartable")) as node:
+        yield node
+
+
+@pytest.fixture
+def broker(_own_node: brokers.Broker) -> Iterator[brokers.Broker]:
+    """A broker to stop, start, kill and restart; it runs again for the next test."""
+    _own_node.start()
+    yield _own_node
+    _own_node.start()
+
+
+def _refuse_a_broker_in_use(uri: str) -> None:
+    """Fail when a service consumes there: it would take the tests' calls, and they its callers'."""
+    from amqp.exceptions import NotFound
+    from kombu import Connection
+
+    for queue in QUEUES:
+        with Connection(uri, connect_timeout=5) as connection:
+            try:
+                found = connection.channel().queue_declare(queue, passive=True)
+            except NotFound:
+                continue
+        if found.consumer_count:
+            pytest.exit(
+                f"a service consumes from {queue} on {amqp.describe(uri)}: stop it, point AMQP_URI "
+                "to another broker or virtual host, or unset it for a private node",
+                returncode=3,
+            )

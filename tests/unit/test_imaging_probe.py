@@ -1,0 +1,235 @@
+"""Looking at real pictures: what they are, whether they are whole, and whether they are bombs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from image_service.domain.formats import Format
+from image_service.errors import (
+    CorruptImage,
+    ImageServiceError,
+    TooManyFrames,
+    TooManyPixels,
+    TruncatedImage,
+)
+from image_service.imaging.limits import Limits
+from image_service.imaging.probe import probe, set_up
+from image_service.testing import avif, bmp, gif, jpeg, make, png, tiff, webp
+from tests.corpus import bombs
+
+LIMITS = Limits()
+pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _set_up() -> Iterator[None]:
+    with warnings.catch_warnings():
+        set_up()
+        yield
+
+
+@pytest.mark.parametrize("format_", Format)
+@pytest.mark.parametrize("size", [(1, 1), (7, 5), (64, 48), (200, 300)], ids=str)
+def test_every_format_is_told_as_it_is(format_: Format, size: tuple[int, int]) -> None:
+    facts = probe(make(format_, size), format_, LIMITS)
+    assert (facts.format, facts.width, facts.height) == (format_, *size)
+    assert (facts.frames, facts.animated, facts.orientation) == (1, False, 1)
+    assert (facts.has_alpha, facts.color_space) == (False, "RGB")
+
+
+ORIENTABLE = {Format.JPEG: jpeg, Format.PNG: png, Format.WEBP: webp, Format.TIFF: tiff}
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format_", ORIENTABLE)
+def test_width_and_height_are_as_a_viewer_shows_them(format_: Format, orientation: int) -> None:
+    facts = probe(ORIENTABLE[format_]((64, 48), orientation=orientation), format_, LIMITS)
+    assert facts.orientation == orientation
+    assert (facts.width, facts.height) == ((48, 64) if orientation >= 5 else (64, 48))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_turned_by_its_exif_is_shown_turned(orientation: int) -> None:
+    data = avif((64, 48), orientation=orientation)
+    with Image.open(io.BytesIO(data)) as picture:
+        from PIL import ImageOps
+
+        expected = ImageOps.exif_transpose(picture).size
+    facts = probe(data, Format.AVIF, LIMITS)
+    assert (facts.width, facts.height) == expected
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255, 65535])
+def test_an_orientation_that_does_not_exist_is_none(orientation: int) -> None:
+    facts = probe(jpeg(orientation=orientation), Format.JPEG, LIMITS)
+    assert (facts.orientation, facts.width) == (1, 64)
+
+
+def test_broken_exif_does_not_spoil_a_picture() -> None:
+    for exif in (
+        b"Exif\0\0garbage",
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff",
+    ):
+        assert probe(jpeg(exif=exif), Format.JPEG, LIMITS).orientation == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (gif(frames=3), Format.GIF),
+        (png(frames=3), Format.PNG),
+        (webp(frames=3), Format.WEBP),
+        (avif(frames=3), Format.AVIF),
+    ],
+    ids=lambda v: getattr(v, "value", ""),
+)
+def test_animations_have_their_frames_counted(data: bytes, format_: Format) -> None:
+    facts = probe(data, format_, LIMITS)
+    assert (facts.frames, facts.animated) == (3, True)
+
+
+def test_pages_are_counted_and_are_no_animation() -> None:
+    facts = probe(tiff(pages=4), Format.TIFF, LIMITS)
+    assert (facts.frames, facts.animated) == (4, False)
+
+
+@pytest.mark.parametrize(("mode", "space"), [("L", "Gray"), ("CMYK", "CMYK"), ("RGB", "RGB")])
+def test_colour_spaces_are_told(mode: str, space: str) -> None:
+    assert probe(jpeg(mode=mode), Format.JPEG, LIMITS).color_space == space
+
+
+@pytest.mark.parametrize(
+    ("maker", "format_"), [(png, Format.PNG), (webp, Format.WEBP), (avif, Format.AVIF)]
+)
+def test_alpha_is_told(maker: Any, format_: Format) -> None:
+    assert probe(maker(alpha=True), format_, LIMITS).has_alpha
+    assert not probe(maker(), format_, LIMITS).has_alpha
+
+
+WHOLE = {
+    "baseline JPEG": (Format.JPEG, jpeg((160, 120))),
+    "progressive JPEG": (Format.JPEG, jpeg((160, 120), progressive=True)),
+    "CMYK JPEG": (Format.JPEG, jpeg((160, 120), mode="CMYK")),
+    "PNG": (Format.PNG, png((80, 60))),
+    "APNG": (Format.PNG, png((40, 30), frames=3)),
+    "GIF": (Format.GIF, gif((80, 60))),
+    "animated GIF": (Format.GIF, gif((40, 30), frames=3)),
+    "WebP": (Format.WEBP, webp((160, 120))),
+    "lossless WebP": (Format.WEBP, webp((80, 60), lossless=True)),
+    "animated WebP": (Format.WEBP, webp((40, 30), frames=3)),
+    "AVIF": (Format.AVIF, avif((160, 120))),
+    "TIFF": (Format.TIFF, tiff((80, 60))),
+    "compressed TIFF": (Format.TIFF, tiff((80, 60), compression="tiff_lzw")),
+    "BMP": (Format.BMP, bmp((80, 60))),
+}
+MAY_LACK = {"PNG": 24, "APNG": 24, "GIF": 4, "animated GIF": 4, "TIFF": 2, "compressed TIFF": 2}
+"""Bytes at the end that hold no pixels: a PNG's IEND and checksums, a GIF's trailer."""
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_picture_cut_anywhere_is_refused(name: str) -> None:
+    format_, data = WHOLE[name]
+    probe(data, format_, LIMITS)
+    last = len(data) - MAY_LACK.get(name, 2)
+    cuts = sorted({*range(16, last, max(1, last // 60)), *range(last - 8, last)})
+    accepted = []
+    for cut in cuts:
+        try:
+            probe(data[:cut], format_, LIMITS)
+        except CorruptImage:
+            continue
+        accepted.append(cut)
+    if name == "animated GIF":  # between two frames it is a whole GIF with fewer of them
+        accepted = [cut for cut in accepted if probe(data[:cut], format_, LIMITS).frames == 3]
+    assert accepted == [], f"of {len(data)} bytes"
+
+
+@pytest.mark.parametrize("name", ["baseline JPEG", "progressive JPEG", "PNG", "GIF", "BMP"])
+def test_a_picture_cut_in_the_middle_of_its_pixels_is_told_as_truncated(name: str) -> None:
+    format_, data = WHOLE[name]
+    with pytest.raises(TruncatedImage):
+        probe(data[: len(data) * 2 // 3], format_, LIMITS)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_garbage_behind_the_first_bytes_is_refused(name: str) -> None:
+    format_, data = WHOLE[name]
+    with pytest.raises((CorruptImage, TooManyPixels)):
+        probe(data[:16] + bytes(range(256)) * 8, format_, LIMITS)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_flipped_bytes_are_decoded_or_refused_but_never_crash(name: str) -> None:
+    format_, data = WHOLE[name]
+    for place in range(0, len(data), max(1, len(data) // 40)):
+        broken = bytearray(data)
+        broken[place] ^= 0xFF
+        with contextlib.suppress(ImageServiceError):
+            probe(bytes(broken), format_, LIMITS)
+
+
+def test_a_picture_of_another_format_than_its_first_bytes_is_refused() -> None:
+    for format_ in (Format.PNG, Format.TIFF, Format.AVIF):
+        with pytest.raises(CorruptImage):
+            probe(jpeg(), format_, LIMITS)
+
+
+def test_a_side_or_an_area_beyond_its_limit_is_told_before_decoding() -> None:
+    with pytest.raises(TooManyPixels) as raised:
+        probe(bombs.png_of(16_385, 1), Format.PNG, LIMITS)
+    assert raised.value.args == ("max_side_px", 16_384, 16_385)
+    with pytest.raises(TooManyPixels) as raised:
+        probe(bombs.png_of(10_000, 5_001), Format.PNG, LIMITS)
+    assert raised.value.args == ("max_pixels", 50_000_000, 50_010_000)
+    exact = Limits(max_pixels=64 * 48, max_side_px=64)
+    assert probe(jpeg((64, 48)), Format.JPEG, exact)
+    with pytest.raises(TooManyPixels):
+        probe(jpeg((64, 49)), Format.JPEG, exact)
+
+
+@pytest.mark.parametrize(
+    ("data", "format_"),
+    [
+        (gif(frames=4), Format.GIF),
+        (png(frames=4), Format.PNG),
+        (webp(frames=4), Format.WEBP),
+        (avif(frames=4), Format.AVIF),
+        (tiff(pages=4), Format.TIFF),
+    ],
+    ids=lambda v: getattr(v, "value", ""),
+)
+def test_frames_beyond_their_limits_are_told(data: bytes, format_: Format) -> None:
+    pixels = 4 * 64 * 48
+    assert probe(data, format_, Limits(max_frames=4, max_frames_pixels=pixels)).frames == 4
+    with pytest.raises(TooManyFrames) as raised:
+        probe(data, format_, Limits(max_frames=3))
+    assert raised.value.args == ("max_frames", 3, 4)
+    with pytest.raises(TooManyFrames) as raised:
+        probe(data, format_, Limits(max_frames_pixels=pixels - 1))
+    assert raised.value.args == ("max_frames_pixels", pixels - 1, pixels)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        webp((64, 48)),
+        webp((64, 48), lossless=True),
+        webp((64, 48), alpha=True),
+        webp((64, 48), alpha=True, lossless=True),
+        webp((64, 48), frames=2),
+        webp((64, 48), orientation=6),
+    ],
+)
+def test_every_kind_of_webp_has_its_size_checked_before_it_is_opened(data: bytes) -> None:
+    assert probe(data, Format.WEBP, Limits(max_side_px=64)).format is Format.WEBP
+    with pytest.raises(TooManyPixels) as raised:
+        probe(data[:30], Format.WEBP, Limits(max_side_px=63))
+    assert raised.value.args == ("max_side_px", 63, 64)
