@@ -1,0 +1,327 @@
+"""Queues, connections and acknowledgements: two lanes, so that light calls never wait for heavy.
+
+Stock Nameko dies of a message it cannot decode or answer, and answers calls twice when it is
+stopped. Here nothing that arrives ends the process, what can be answered is, and stopping waits
+until everything taken is answered and acknowledged.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from typing import Any, ClassVar
+
+import eventlet
+from kombu import Connection, Queue
+from kombu.pools import producers
+from nameko.constants import (
+    AMQP_SSL_CONFIG_KEY,
+    AMQP_URI_CONFIG_KEY,
+    DEFAULT_TRANSPORT_OPTIONS,
+    LOGIN_METHOD_CONFIG_KEY,
+    NON_PERSISTENT,
+)
+from nameko.exceptions import MethodNotFound
+from nameko.messaging import QueueConsumer
+from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
+
+from ..dependencies import Core
+from .answers import failure_of
+from .frames import tolerant_frame_handler
+from .wire import PlainMessage, Request, encode_reply
+
+_log = logging.getLogger(__name__)
+
+_REPLY_RETRIES = {"max_retries": 3, "interval_start": 0, "interval_step": 0.5, "interval_max": 2}
+_POLL_S = 0.02
+_CANCEL_TIMEOUT_S = 5
+_WAKE_INTERVAL_S = 0.25
+
+
+class LaneConnection(QueueConsumer):
+    """A connection that takes messages for one lane."""
+
+    core = Core()
+    lane_name: ClassVar[str]
+    _pending_remove_providers: dict[Any, Any]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._in_hand: set[Any] = set()
+        self._consumed_lanes: set[Any] = set()
+
+    @property
+    def is_consuming(self) -> bool:
+        """Whether the connection stands and messages come."""
+        return bool(self.core.app.broker.consuming.get(self.lane_name))
+
+    @property
+    def connection(self) -> Connection:
+        """See ConsumerMixin: how to connect, not a connection."""
+        connection = super().connection
+        connection.transport_options = {
+            **(connection.transport_options or {}),
+            "frame_handler": tolerant_frame_handler,
+        }
+        return connection
+
+    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
+        """See ConsumerMixin; called after every (re)connection."""
+        channel.Message = PlainMessage
+        channel.auto_decode = False  # bodies stay bytes: their size is checked first
+        for provider in self._providers:
+            self._consumed_lanes.add(provider)
+            provider.declare(channel)
+            on_message = functools.partial(self.take, provider)
+            # on_message rather than callbacks: the body is looked at before it is decoded.
+            consumer = consumer_cls(queues=[provider.queue], on_message=on_message)
+            consumer.qos(prefetch_count=self.prefetch_count)
+            self._consumers[provider] = consumer
+        return self._consumers.values()
+
+    def take(self, provider: Any, message: Any) -> None:
+        """Begin with one message, in a green thread of its own."""
+        self._in_hand.add(message)
+        work = functools.partial(self._handle, provider, message)
+        self.container.spawn_managed_thread(work, identifier=f"{self.lane_name} message")
+
+    def _handle(self, provider: Any, message: Any) -> None:
+        try:
+            provider.handle_message(message)
+        except Exception:  # noqa: BLE001 - an error here would end the container
+            _log.exception("could not handle a message; it is dropped")
+            self.ack_message(message)
+
+    def ack_message(self, message: Any) -> None:
+        """Tell the broker that the message is dealt with."""
+        self._end(message, "ack")
+
+    def requeue_message(self, message: Any) -> None:
+        """Give the message back to the broker."""
+        self._end(message, "requeue")
+
+    def _end(self, message: Any, how: str) -> None:
+        try:
+            if message.channel.connection and not message.acknowledged:
+                getattr(message, how)()
+        except Exception as exc:  # noqa: BLE001 - the connection is gone: the broker redelivers
+            _log.info("could not %s a message, it will come again: %s", how, exc)
+        finally:
+            self._in_hand.discard(message)
+
+    def on_iteration(self) -> None:
+        """See ConsumerMixin. Stays connected until everything taken is acknowledged."""
+        self._cancel_consumers_if_requested()
+        if not self._consumers and not self._in_hand:
+            self.should_stop = True
+
+    def on_consume_ready(
+        self, connection: Any, channel: Any, consumers: Any, **kwargs: Any
+    ) -> None:
+        """See ConsumerMixin."""
+        self.core.app.broker.consuming[self.lane_name] = True
+        super().on_consume_ready(connection, channel, consumers, **kwargs)
+
+    def on_connection_error(self, exc: Exception, interval: float) -> None:
+        """See ConsumerMixin."""
+        self._mark_down()
+        super().on_connection_error(exc, interval)
+
+    def consume(self, *args: Any, **kwargs: Any) -> Any:
+        """See ConsumerMixin; the connection is down whenever this generator ends."""
+        try:
+            yield from super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
+        finally:
+            self._mark_down()
+
+    def _cancel_consumers_if_requested(self) -> None:
+        """See QueueConsumer; whoever waits for it is told also when the connection is lost."""
+        pending, self._pending_remove_providers = self._pending_remove_providers, {}
+        try:
+            for provider in pending:
+                consumer = self._consumers.pop(provider, None)
+                if consumer is not None:
+                    consumer.cancel()
+        finally:
+            for removed in pending.values():
+                removed.send()
+
+    def _mark_down(self) -> None:
+        self.core.app.broker.consuming[self.lane_name] = False
+        pending, self._pending_remove_providers = self._pending_remove_providers, {}
+        for removed in pending.values():
+            removed.send()
+
+    def start(self) -> None:
+        """See Extension."""
+        self.core.app.broker.consuming.setdefault(self.lane_name, False)
+        super().start()
+
+    def unregister_provider(self, provider: Any) -> None:
+        """Stop taking messages; return when everything taken is answered."""
+        if self.is_consuming:
+            with eventlet.Timeout(_CANCEL_TIMEOUT_S, exception=False):
+                super().unregister_provider(provider)
+        self.wait_until_idle()
+        self._providers.discard(provider)
+        if not self._last_provider_unregistered.ready():  # the broker went meanwhile
+            self._mark_down()
+            self._last_provider_unregistered.send()
+
+    def wait_until_idle(self) -> None:
+        """Wait until no message is in hand, at most shutdown_timeout_s."""
+        deadline = time.monotonic() + self.core.app.settings.shutdown_timeout_s
+        while self._in_hand and time.monotonic() < deadline:
+            eventlet.sleep(_POLL_S)
+        if self._in_hand:
+            _log.warning("%d call(s) did not end in time and will come again", len(self._in_hand))
+            self._in_hand.clear()
+            self._end_workers()
+
+    def _end_workers(self) -> None:
+        """End the work on this lane's calls: the container would wait for it without a limit."""
+        for context, thread in list(self.container._worker_threads.items()):
+            lane = getattr(context.entrypoint, "rpc_consumer", None)
+            if lane in self._consumed_lanes:
+                thread.kill()
+
+    def stop(self) -> None:
+        """End the connection, also while it is trying to get through to a broker."""
+        if not self.is_consuming and self._gt is not None:
+            self.should_stop = True
+            self._gt.kill()
+            return
+        super().stop()
+
+
+class LightConnection(LaneConnection):
+    """For calls that answer at once."""
+
+    lane_name = "calls"
+
+    @property
+    def prefetch_count(self) -> int:
+        """As many as the container works on, less those kept for heavy calls."""
+        return max(1, self.container.max_workers - self.core.app.settings.upload_concurrency)
+
+
+class HeavyConnection(LaneConnection):
+    """For calls that carry pictures."""
+
+    lane_name = "transfers"
+
+    @property
+    def prefetch_count(self) -> int:
+        """The setting upload_concurrency, but never all that the container works on at once."""
+        return max(
+            1, min(self.core.app.settings.upload_concurrency, self.container.max_workers - 1)
+        )
+
+
+class Lane(RpcConsumer):
+    """One queue of the service, bound to its methods one by one."""
+
+    core = Core()
+    queue: Any
+    queue_suffix: ClassVar[str]
+
+    def setup(self) -> None:
+        """Name the queue; it is declared at each connection, when all its methods are known."""
+        if self.queue is None:
+            name = RPC_QUEUE_TEMPLATE.format(self.container.service_name) + self.queue_suffix
+            self.queue = Queue(name, durable=True)
+            self.queue_consumer.register_provider(self)
+            self._registered = True
+
+    def declare(self, channel: Any) -> None:
+        """Declare the queue and bind it to the lane's methods, as other services expect them.
+
+        The wildcard that a stock Nameko service bound to the same queue is taken back: it would
+        bring every call to both lanes.
+        """
+        service = self.container.service_name
+        exchange = self._exchange(channel)
+        exchange.declare()
+        queue = self.queue(channel)
+        queue.declare()
+        for provider in self._providers:
+            queue.bind_to(exchange, routing_key=f"{service}.{provider.method_name}")
+        queue.unbind_from(exchange, routing_key=f"{service}.*")
+
+    @property
+    def _exchange(self) -> Any:
+        return get_rpc_exchange(self.container.config)
+
+    def handle_message(self, message: Any) -> None:
+        """Answer one message, or drop it when nobody waits for an answer."""
+        request = Request(message)
+        if request.reply_to is None:
+            _log.warning("dropped a request to %r without reply_to", request.routing_key)
+            self.queue_consumer.ack_message(message)
+            return
+        try:
+            self._provider_for(request).handle_request(request)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the caller is told
+            self.answer(request, None, exc)
+
+    def _provider_for(self, request: Request) -> Any:
+        for provider in self._providers:
+            if provider.method_name == request.method_name:
+                return provider
+        raise MethodNotFound(request.method_name)
+
+    def answer(self, request: Request, result: Any, error: BaseException | None) -> None:
+        """Send the reply, then acknowledge the request; without the one never the other."""
+        limit = self.core.app.settings.max_message_bytes
+        method = getattr(self.container.service_cls, request.method_name, None)
+        failure = functools.partial(failure_of, method)
+        try:
+            reply = encode_reply(request, result, error, max_bytes=limit, failure=failure)
+            self._send(request, reply)
+        except Exception as exc:  # noqa: BLE001 - the broker is gone or will not have it
+            _log.warning("could not answer %s, it will come again: %s", request.routing_key, exc)
+            self.requeue_message(request.message)
+        else:
+            self.queue_consumer.ack_message(request.message)
+
+    def _send(self, request: Request, reply: Any) -> None:
+        with self._reply_producers.acquire(block=True) as producer:
+            producer.publish(
+                reply.body,
+                exchange=self._exchange,
+                routing_key=request.reply_to,
+                correlation_id=request.correlation_id,
+                content_type=reply.content_type,
+                content_encoding=reply.content_encoding,
+                # The caller waits: a reply on disk serves nobody.
+                delivery_mode=NON_PERSISTENT,
+                retry=True,
+                retry_policy=_REPLY_RETRIES,
+            )
+
+    @functools.cached_property
+    def _reply_producers(self) -> Any:
+        # Looked up once: describing the connection anew costs a twentieth of a light call.
+        config = self.container.config
+        connection = Connection(
+            config[AMQP_URI_CONFIG_KEY],
+            transport_options={**DEFAULT_TRANSPORT_OPTIONS, "confirm_publish": True},
+            ssl=config.get(AMQP_SSL_CONFIG_KEY),
+            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
+        )
+        return producers[connection]
+
+
+class LightLane(Lane):
+    """The queue `rpc-{service}`."""
+
+    queue_suffix = ""
+    queue_consumer = LightConnection()
+
+
+class HeavyLane(Lane):
+    """The queue `rpc-{service}.transfers`."""
+
+    queue_suffix = ".transfers"
+    queue_consumer = HeavyConnection()

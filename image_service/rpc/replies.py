@@ -1,0 +1,153 @@
+"""The dicts that callers get, field by field as the contract has them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from ..domain.image import Image, human_size, rfc3339
+from ..domain.listing import ListQuery
+from ..domain.ports import Page
+from ..health import HealthReport
+from ..manager import Usage
+
+_NO_METADATA = {"size": "", "format": "", "dimensions": ""}
+
+BLANK_UPLOAD = {"success": False, "imageId": "", "filename": "", "url": "", "metadata": None}
+BLANK_IMAGE = {"success": False, "imageId": "", "url": "", "metadata": _NO_METADATA}
+BLANK_DELETE = {"success": False, "imageId": ""}
+BLANK_LIST = {
+    "success": False, "images": [], "total": 0, "totalIsExact": True, "nextCursor": None,
+}  # fmt: skip
+BLANK_STORAGE = {
+    "success": False, "totalFiles": 0, "totalSize": "0 B", "uploadsDir": "", "totalBytes": 0,
+    "freeBytes": 0, "quotaBytes": None, "quotaFiles": None, "trashedFiles": 0, "trashedBytes": 0,
+    "cacheBytes": 0, "byFormat": {},
+}  # fmt: skip
+BLANK_HEALTH = {
+    "success": False, "status": "unavailable", "service": "image_service", "version": "",
+    "timestamp": "", "uptimeSeconds": 0, "checks": {},
+}  # fmt: skip
+
+
+class Replies:
+    """Makes replies whose urls begin with url_prefix."""
+
+    def __init__(self, url_prefix: str) -> None:
+        self._url_prefix = url_prefix
+
+    def url(self, image: Image) -> str:
+        """Return where the original is served."""
+        return f"{self._url_prefix}/images/{quote(image.id)}"
+
+    def uploaded(self, image: Image) -> dict[str, Any]:
+        """Return upload_image's reply."""
+        return {
+            "success": True,
+            "imageId": image.id,
+            "filename": image.filename,
+            "url": self.url(image),
+            "message": "Image stored.",
+            "metadata": metadata(image),
+        }
+
+    def image(self, image: Image) -> dict[str, Any]:
+        """Return get_image's reply."""
+        return {
+            "success": True,
+            "imageId": image.id,
+            "url": self.url(image),
+            "metadata": metadata(image),
+        }
+
+    def page(self, query: ListQuery, page: Page) -> dict[str, Any]:
+        """Return list_images' reply."""
+        last = page.images[-1] if page.images and page.has_more else None
+        return {
+            "success": True,
+            "images": [self._listed(image) for image in page.images],
+            "total": page.total,
+            "totalIsExact": page.total_is_exact,
+            "nextCursor": last and query.cursor_after(query.order_value(last), last.id),
+        }
+
+    def _listed(self, image: Image) -> dict[str, Any]:
+        return {
+            "imageId": image.id,
+            "filename": image.filename,
+            "size": human_size(image.size_bytes),
+            "format": image.facts.format.value,
+            "url": self.url(image),
+            "sizeBytes": image.size_bytes,
+            "width": image.facts.width,
+            "height": image.facts.height,
+            "createdAt": rfc3339(image.created_ms),
+            "tags": list(image.tags),
+        }
+
+
+def metadata(image: Image) -> dict[str, Any]:
+    """Return the metadata object of an image."""
+    facts = image.facts
+    return {
+        "size": human_size(image.size_bytes),
+        "format": facts.format.value,
+        "dimensions": f"{facts.width}x{facts.height}",
+        "filename": image.filename,
+        "sizeBytes": image.size_bytes,
+        "width": facts.width,
+        "height": facts.height,
+        "contentType": facts.format.content_type,
+        "createdAt": rfc3339(image.created_ms),
+        "checksum": image.checksum,
+        "animated": facts.animated,
+        "frames": facts.frames,
+        "orientation": facts.orientation,
+        "hasAlpha": facts.has_alpha,
+        "colorSpace": facts.color_space,
+        "tags": list(image.tags),
+        "attributes": dict(image.attributes),
+    }
+
+
+def deleted(image: Image) -> dict[str, Any]:
+    """Return delete_image's reply."""
+    return {"success": True, "imageId": image.id, "message": "Image deleted."}
+
+
+def storage_info(usage: Usage, uploads_dir: str) -> dict[str, Any]:
+    """Return get_storage_info's reply."""
+    by_format = {
+        format_.value: {"files": totals.files, "bytes": totals.bytes}
+        for format_, totals in usage.by_format.items()
+        if totals.files
+    }
+    return {
+        **BLANK_STORAGE,
+        "success": True,
+        "totalFiles": usage.files,
+        "totalSize": human_size(usage.bytes),
+        "uploadsDir": uploads_dir,
+        "totalBytes": usage.bytes,
+        "freeBytes": usage.free_bytes,
+        "byFormat": by_format,
+    }
+
+
+def health(
+    report: HealthReport, *, service: str, version: str, now_ms: int, uptime_s: float
+) -> dict[str, Any]:
+    """Return health_check's reply."""
+    checks = {
+        name: {"status": result.status, **({"message": result.message} if result.message else {})}
+        for name, result in report.checks.items()
+    }
+    return {
+        "success": report.status != "unavailable",
+        "status": report.status,
+        "service": service,
+        "version": version,
+        "timestamp": rfc3339(now_ms),
+        "uptimeSeconds": round(uptime_s, 3),
+        "checks": checks,
+    }
