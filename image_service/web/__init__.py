@@ -1,0 +1,1 @@
+"""HTTP: pictures to browsers, errors as problem documents, probes for supervisors."""

@@ -1,0 +1,142 @@
+"""Originals over HTTP: cached, in ranges, harmless to the browser, never whole in memory."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
+from werkzeug.wrappers import Request, Response
+
+from ..domain.filename import base_name
+from ..domain.image import Image
+from ..errors import ImageDamaged
+from ..manager import StorageManager
+from .conditions import Outcome, Version, evaluate
+
+_log = logging.getLogger(__name__)
+
+_CHUNK_BYTES = 256 * 1024
+_SAFE_IN_TOKEN = "!#$&+-.^_`|~"  # noqa: S105 - RFC 8187 attr-char beside letters and digits
+
+OffHubCall = Callable[..., Any]
+"""Runs a blocking function with its arguments away from the green threads."""
+
+
+class BlobStream:
+    """Bytes start..stop of an open file, read away from the hub as the client takes them."""
+
+    def __init__(self, file: BinaryIO, start: int, stop: int, *, call: OffHubCall) -> None:
+        self._file = file
+        self._at, self._stop = start, stop
+        self._call = call
+
+    def __iter__(self) -> BlobStream:
+        return self
+
+    def __next__(self) -> bytes:
+        if self._at >= self._stop:
+            raise StopIteration
+        chunk: bytes = self._call(self._read)
+        if not chunk:
+            # Ending early would let the next answer on this connection pass for the rest.
+            _log.error("an original ended before its size; the connection is cut")
+            raise OSError("the file is shorter than it was")
+        self._at += len(chunk)
+        return chunk
+
+    def _read(self) -> bytes:
+        self._file.seek(self._at)
+        return self._file.read(min(_CHUNK_BYTES, self._stop - self._at))
+
+    def close(self) -> None:
+        """Close the file; called when the answer is sent or the client has gone."""
+        self._file.close()
+
+
+class Originals:
+    """Answers GET and HEAD for originals."""
+
+    def __init__(
+        self, manager: StorageManager, *, cache_control: str, call_off_hub: OffHubCall
+    ) -> None:
+        self._manager = manager
+        self._cache_control = cache_control
+        self._call_off_hub = call_off_hub
+
+    def original(self, request: Request, image_id: str) -> Response:
+        """Return the answer with an image's bytes, or 304 or 206 as the request asks.
+
+        Raises: InvalidImageId, ImageNotFound, ImageDamaged, StorageUnavailable;
+            PreconditionFailed, RequestedRangeNotSatisfiable.
+        """
+        image, file = self._manager.open(image_id)
+        try:
+            if file.seek(0, os.SEEK_END) != image.size_bytes:
+                raise ImageDamaged(image.id)
+            return self._answer(request, image, file)
+        except BaseException:
+            file.close()
+            raise
+
+    def _answer(self, request: Request, image: Image, file: BinaryIO) -> Response:
+        version = _version(image)
+        outcome = evaluate(request.headers, version, has_body=request.method != "HEAD")
+        if outcome.status == 412:
+            raise PreconditionFailed("The picture is not the version that the request asks for.")
+        if outcome.status == 416:
+            size = image.size_bytes
+            why = f"The picture has {size} bytes; ask for a range within."
+            raise RequestedRangeNotSatisfiable(size, description=why)
+        if outcome.status == 304:
+            file.close()
+            response = Response(status=304)
+            del response.headers["Content-Type"]
+        else:
+            response = self._with_body(request, image, file, outcome)
+        response.set_etag(version.etag)
+        response.last_modified = version.modified
+        response.headers["Cache-Control"] = self._cache_control
+        return response
+
+    def _with_body(
+        self, request: Request, image: Image, file: BinaryIO, outcome: Outcome
+    ) -> Response:
+        start, stop = outcome.start, outcome.stop
+        stream = BlobStream(file, start, stop, call=self._call_off_hub)
+        response = Response(
+            stream,
+            status=outcome.status,
+            direct_passthrough=True,
+            content_type=image.facts.format.content_type,
+        )
+        headers = response.headers
+        headers["Content-Length"] = str(stop - start)
+        headers["Accept-Ranges"] = "bytes"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        headers["Content-Disposition"] = disposition(
+            image.filename, attachment=request.args.get("download") in ("1", "true")
+        )
+        if outcome.status == 206:
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{image.size_bytes}"
+        return response
+
+
+def _version(image: Image) -> Version:
+    modified = dt.datetime.fromtimestamp(image.created_ms // 1000, dt.timezone.utc)
+    return Version(image.sha256.hex(), modified, image.size_bytes)
+
+
+def disposition(filename: str, *, attachment: bool) -> str:
+    """Return a Content-Disposition that gives the original name in any script (RFC 6266)."""
+    kind = "attachment" if attachment else "inline"
+    name = base_name(filename) or "image"
+    ascii_name = "".join(c if c.isascii() and c.isprintable() else "_" for c in name)
+    ascii_name = ascii_name.replace("\\", "_").replace('"', "_").replace("%", "_")
+    encoded = quote(name, safe=_SAFE_IN_TOKEN)
+    return f"{kind}; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"

@@ -1,0 +1,242 @@
+"""Nameko's web server without its traps, and `@http` whose errors are problem documents."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import eventlet
+from eventlet.semaphore import Semaphore
+from nameko.web.handlers import HttpRequestHandler
+from nameko.web.server import HttpOnlyProtocol, WebServer, WsgiApp
+from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.wrappers import Request
+from werkzeug.wsgi import ClosingIterator
+
+from ..dependencies import Core
+from .problems import problem
+
+_log = logging.getLogger(__name__)
+
+_ACCEPT_PAUSE_S = 0.1
+_POLL_S = 0.02
+_MAX_BODY_READ_OVER_BYTES = 64 * 1024
+
+
+class HttpServer(WebServer):
+    """Listens on the settings' host and port."""
+
+    core = Core()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._starting = False
+        self._answering = 0
+        self._slots: Semaphore | None = None
+
+    def start(self) -> None:
+        """Listen; an address that cannot be had is said by OSError before anything is served."""
+        if self._starting:
+            return
+        self._starting = True
+        settings = self.core.app.settings
+        self._sock = listen(settings.host, settings.port, share=settings.http_share_port)
+        self._slots = Semaphore(settings.http_max_connections)
+        self._serv = self.get_wsgi_server(self._sock, self.get_wsgi_app())
+        self._gt = self.container.spawn_managed_thread(self.run)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, also when the setting was 0."""
+        return int(self._sock.getsockname()[1])
+
+    def run(self) -> None:
+        """Accept connections until stopped; no failure to accept one ends the service."""
+        slots = self._slots
+        assert slots is not None
+        while self._is_accepting:
+            slots.acquire()
+            try:
+                sock, address = self._sock.accept()
+            except OSError as exc:  # out of file descriptors, or the client has gone again
+                slots.release()
+                _log.warning("could not accept a connection: %s", exc)
+                eventlet.sleep(_ACCEPT_PAUSE_S)
+                continue
+            sock.settimeout(self._serv.socket_timeout)
+            self.container.spawn_managed_thread(
+                lambda s=sock, a=address: self.process_request(s, a), identifier="http connection"
+            )
+
+    def process_request(self, sock: Any, address: Any) -> None:
+        """Serve one connection; whatever the client does concerns this connection alone."""
+        try:
+            super().process_request(sock, address)
+        except Exception as exc:  # noqa: BLE001 - stock Nameko would end the container
+            _log.debug("connection of %s ended: %s", address, exc)
+        finally:
+            if self._slots:
+                self._slots.release()
+
+    def get_wsgi_server(self, sock: Any, wsgi_app: Any, **kwargs: Any) -> Any:
+        """See WebServer."""
+        server = super().get_wsgi_server(sock, wsgi_app, **kwargs)
+        server.socket_timeout = self.core.app.settings.http_idle_timeout_s
+        server.protocol = Protocol
+        server.log = _ServerLog()
+        server.log_output = False
+        server.minimum_chunk_size = 0
+        return server
+
+    def get_wsgi_app(self) -> Any:
+        """See WebServer."""
+        return _Application(self, WsgiApp(self))
+
+    def began(self) -> None:
+        """Count an answer in the making, which stop() waits for."""
+        self._answering += 1
+
+    def ended(self) -> None:
+        """Count it off when its last byte is sent or its client has gone."""
+        self._answering -= 1
+
+    def stop(self) -> None:
+        """Stop accepting, then wait for the answers that are being sent."""
+        self._is_accepting = False
+        if self._gt is not None:
+            self._gt.kill()
+        if self._sock is not None:
+            self._sock.close()
+        if self._serv is not None:
+            self._serv.keepalive = False
+        self.wait_for_providers()
+        deadline = time.monotonic() + self.core.app.settings.shutdown_timeout_s
+        while self._answering and time.monotonic() < deadline:
+            eventlet.sleep(_POLL_S)
+
+
+class Protocol(HttpOnlyProtocol):
+    """One connection; its head must come in time, and its errors say nothing of what runs here."""
+
+    close_connection: bool
+
+    def _read_request_line(self) -> Any:
+        with eventlet.Timeout(self.server.socket_timeout, exception=False):
+            return super()._read_request_line()
+        return ""
+
+    def parse_request(self) -> bool:
+        """See HttpProtocol. A head that drips in is cut off: the socket's timeout is per byte."""
+        with eventlet.Timeout(self.server.socket_timeout, exception=False):
+            return bool(super().parse_request())
+        self.close_connection = True
+        return False
+
+    def get_environ(self) -> Any:
+        """See HttpProtocol. Who sends GET a large body is not kept: it would be read over."""
+        environ = super().get_environ()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        is_read_by_nobody = self.command in ("GET", "HEAD")
+        if is_read_by_nobody and length > _MAX_BODY_READ_OVER_BYTES:
+            self.close_connection = True
+        return environ
+
+    def send_error(
+        self,
+        code: int,  # noqa: ARG002 - 400 says enough of what is no request
+        message: str | None = None,  # noqa: ARG002 - it repeats what was sent
+        explain: str | None = None,  # noqa: ARG002
+    ) -> None:
+        """See BaseHTTPRequestHandler: what could not be read as a request."""
+        response = problem(BadRequest("The request is not HTTP/1.1 as it should be."))
+        body = response.get_data()
+        head = [f"HTTP/1.1 {response.status}", "Connection: close"]
+        head += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.wfile.write("\r\n".join([*head, "", ""]).encode("ascii") + body)
+        self.close_connection = True
+
+
+class _ServerLog:
+    """Where eventlet tells of failed answers: only those that are our fault are worth a line."""
+
+    def info(self, text: str, *args: Any) -> None:
+        exc = sys.exc_info()[1]
+        # Clients leave, stall and are reset all the time.
+        is_the_clients = exc is None or isinstance(exc, (OSError, eventlet.Timeout))
+        _log.log(logging.DEBUG if is_the_clients else logging.ERROR, text, *args)
+
+    def debug(self, text: str, *args: Any) -> None:
+        _log.debug(text, *args)
+
+    error = debug
+
+
+class _Application:
+    """The WSGI application: Nameko's, with errors told as problems and answers counted."""
+
+    def __init__(self, server: HttpServer, app: WsgiApp) -> None:
+        self._server = server
+        self._app = app
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        # Without it chunked request bodies read as empty.
+        environ["wsgi.input_terminated"] = True
+        self._server.began()
+        try:
+            body = self._respond(environ)(environ, start_response)
+        except BaseException:
+            self._server.ended()
+            raise
+        return ClosingIterator(body, [self._server.ended])
+
+    def _respond(self, environ: dict[str, Any]) -> Any:
+        request = Request(environ, shallow=True)
+        try:
+            adapter = self._app.url_map.bind_to_environ(environ)
+            provider, request.path_values = adapter.match()  # type: ignore[attr-defined]
+            return provider.handle_request(request)
+        except HTTPException as exc:
+            return exc.get_response() if _is_redirect(exc) else problem(exc)
+        except Exception as exc:  # noqa: BLE001 - the client is told, the log knows more
+            _log.exception("could not answer %s", environ.get("PATH_INFO"))
+            return problem(exc)
+
+
+class HttpEntrypoint(HttpRequestHandler):
+    """An HTTP method of the service."""
+
+    server = HttpServer()
+
+    def response_from_exception(self, exc: Exception) -> Any:
+        """See HttpRequestHandler."""
+        return problem(exc)
+
+
+http = HttpEntrypoint.decorator
+
+
+def listen(host: str, port: int, *, share: bool) -> socket.socket:
+    """Return a listening socket that sends small answers at once.
+
+    Args:
+        share: let other processes of this user listen on the same port too.
+    Raises: OSError when the address cannot be had.
+    """
+    family, _, _, _, address = socket.getaddrinfo(
+        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = eventlet.listen(address, family=family, backlog=512, reuse_port=share)
+    # Inherited by every connection: Nagle's algorithm holds a picture's last packet for 40 ms.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.settimeout(None)
+    return sock
+
+
+def _is_redirect(exc: HTTPException) -> bool:
+    return exc.code is not None and exc.code < 400
