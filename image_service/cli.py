@@ -1,0 +1,76 @@
+"""The command `image-service`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+import click
+
+from . import __version__
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="image-service")
+def main() -> None:
+    """The image microservice for Nameko."""
+
+
+_config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The configuration file; relative paths in it begin in its folder.",
+)
+
+
+@main.command()
+@_config_option
+def serve(config_path: Path) -> None:
+    """Serve RPC and HTTP until SIGTERM or Ctrl-C."""
+    _patch()
+    from . import serve as server
+    from .config import ConfigError
+
+    try:
+        server.serve(*server.load(config_path))
+    except ConfigError as exc:
+        _fail(EXIT_CONFIG, *exc.args)
+    except server.StartError as exc:
+        _fail(EXIT_FAILED, *exc.args)
+
+
+@main.command("check-config")
+@_config_option
+def check_config(config_path: Path) -> None:
+    """Say what is wrong with the configuration, all at once, or that nothing is."""
+    _patch()
+    from . import serve as server
+    from .config import ConfigError
+
+    try:
+        server.load(config_path)
+    except ConfigError as exc:
+        _fail(EXIT_CONFIG, *exc.args)
+    click.echo(f"{config_path}: ok")
+
+
+def _patch() -> None:
+    """Make the standard library green before anything else imports it."""
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
+    import eventlet
+
+    eventlet.monkey_patch()
+
+
+def _fail(code: int, *lines: str) -> None:
+    for line in lines:
+        click.echo(f"image-service: error: {line}", err=True)
+    sys.exit(code)

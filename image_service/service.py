@@ -1,0 +1,164 @@
+"""ImageService: Nameko's entrypoints. Each decodes, makes one call, encodes."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+from . import __version__
+from .dependencies import ApplicationProvider, DeliveryProvider, StorageProvider
+from .domain.arguments import flag
+from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
+from .housekeeping import housekeeping
+from .rpc import replies, rpc, transfer_rpc
+from .rpc.answers import answers
+from .web.problems import answers_problems
+from .web.provider import OriginalsProvider
+from .web.server import http
+
+
+class ImageService:
+    """Stores images and serves them. See docs/rpc.md for what callers rely on."""
+
+    name = "image_service"
+
+    storage = StorageProvider()
+    app = ApplicationProvider()
+    delivery = DeliveryProvider()
+    originals = OriginalsProvider()
+
+    @transfer_rpc
+    @answers(replies.BLANK_UPLOAD)
+    def upload_image(
+        self,
+        file: Any,
+        filename: str,
+        *,
+        tags: list[str] | None = None,
+        attributes: dict[str, str] | None = None,
+        checksum: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> dict[str, Any]:
+        """Store a picture; answer its id, url and metadata once it is durable."""
+        image = self.storage.add(
+            file,
+            filename,
+            tags=tags,
+            attributes=attributes,
+            checksum=checksum,
+            idempotency_key=idempotency_key,
+            delivery=self.delivery,
+        )
+        return self._replies.uploaded(image)
+
+    @rpc
+    @answers(replies.BLANK_IMAGE)
+    def get_image(self, image_id: str) -> dict[str, Any]:
+        """Answer an image's url and metadata."""
+        return self._replies.image(self.storage.get(image_id))
+
+    @rpc
+    @answers(replies.BLANK_DELETE)
+    def delete_image(self, image_id: str, *, permanent: bool = False) -> dict[str, Any]:
+        """Delete an image: gone from every listing and url when the reply leaves."""
+        flag(permanent, "permanent")  # there is no trash: every deletion is permanent
+        return replies.deleted(self.storage.remove(image_id, delivery=self.delivery))
+
+    @rpc
+    @answers(replies.BLANK_LIST)
+    def list_images(
+        self,
+        limit: int = MAX_LIMIT,
+        cursor: str | None = None,
+        *,
+        order: str = "-createdAt",
+        format: str | None = None,  # noqa: A002 - the contract's word
+        tag: str | None = None,
+        filename: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        min_bytes: int | None = None,
+        max_bytes: int | None = None,
+        trashed: bool = False,
+    ) -> dict[str, Any]:
+        """Answer one page of the images, newest first unless told otherwise."""
+        query = parse_list_query(
+            limit=limit,
+            cursor=cursor,
+            order=order,
+            format=format,
+            tag=tag,
+            filename=filename,
+            created_after=created_after,
+            created_before=created_before,
+            min_bytes=min_bytes,
+            max_bytes=max_bytes,
+        )
+        if flag(trashed, "trashed"):
+            return {**replies.BLANK_LIST, "success": True}  # there is no trash: nothing is in it
+        return self._page(query)
+
+    @rpc
+    @answers(replies.BLANK_STORAGE)
+    def get_storage_info(self) -> dict[str, Any]:
+        """Answer how much is stored, in constant time."""
+        return replies.storage_info(self.storage.usage(), str(self.app.settings.upload_dir))
+
+    @rpc
+    @answers(replies.BLANK_HEALTH)
+    def health_check(self) -> dict[str, Any]:
+        """Answer how the service and what it depends on are."""
+        return self._health()
+
+    @http("GET,HEAD", "/images/<image_id>")
+    @answers_problems
+    def get_original(self, request: Request, image_id: str) -> Response:
+        """Send an image's bytes."""
+        return self.originals.original(request, image_id)
+
+    @http("GET,HEAD", "/uploads/<image_id>")
+    @answers_problems
+    def get_upload(self, request: Request, image_id: str) -> Response:
+        """Send an image's bytes, for urls stored from the original service."""
+        return self.originals.original(request, image_id)
+
+    @http("GET,HEAD", "/healthz")
+    def get_liveness(self, request: Request) -> Response:  # noqa: ARG002
+        """Say that the process answers."""
+        return _json({"status": "ok"})
+
+    @http("GET,HEAD", "/readyz")
+    def get_readiness(self, request: Request) -> Response:  # noqa: ARG002
+        """Say whether the service and all it depends on work; 503 while they don't."""
+        report = self._health()
+        return _json(report, status=200 if report["status"] == "ok" else 503)
+
+    @housekeeping
+    def sweep(self) -> None:
+        """Clear up after processes that died."""
+        self.storage.sweep()
+
+    @property
+    def _replies(self) -> replies.Replies:
+        return replies.Replies(self.app.settings.url_prefix)
+
+    def _page(self, query: ListQuery) -> dict[str, Any]:
+        return self._replies.page(query, self.storage.page(query))
+
+    def _health(self) -> dict[str, Any]:
+        return replies.health(
+            self.app.health.report(),
+            service=self.name,
+            version=__version__,
+            now_ms=time.time_ns() // 1_000_000,
+            uptime_s=time.monotonic() - self.app.started_s,
+        )
+
+
+def _json(body: dict[str, Any], status: int = 200) -> Response:
+    response = Response(json.dumps(body), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
