@@ -1,0 +1,64 @@
+# Thin on purpose: each command is a module in scripts/. `make` alone lists them.
+
+PYTHON ?= python3
+VENV_PYTHON := .venv/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help venv run dev demo shell test cov e2e soak bench docs test-all lint format clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+venv: ## create or update .venv
+	@$(PYTHON) -m scripts.venv
+
+run: venv ## start the service with all it needs, until Ctrl-C
+	@$(VENV_PYTHON) -m scripts.run
+
+dev: venv ## the same, restarting when the code changes
+	@$(VENV_PYTHON) -m scripts.dev
+
+demo: venv ## do the whole job once on real photos
+	@$(VENV_PYTHON) -m scripts.demo
+
+shell: venv ## nameko shell on the running service
+	@$(VENV_PYTHON) -m scripts.shell
+
+test: venv ## run the tests (ARGS="-k upload" for some of them)
+	@$(VENV_PYTHON) -m scripts.run_tests $(ARGS)
+
+cov: venv ## run the tests and show what they do not reach
+	@$(VENV_PYTHON) -m scripts.run_tests --cov=image_service --cov-branch --cov-report=term-missing $(ARGS)
+
+e2e: venv ## run the end-to-end tests only
+	@$(VENV_PYTHON) -m scripts.run_tests tests/e2e $(ARGS)
+
+soak: venv ## run the long crash suites
+	@$(VENV_PYTHON) -m scripts.run_tests -m soak $(ARGS)
+
+bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
+	@$(VENV_PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@$(VENV_PYTHON) -m benchmarks.uploads $(ARGS)
+	@$(VENV_PYTHON) -m benchmarks.lookups $(ARGS)
+	@$(VENV_PYTHON) -m benchmarks.health $(ARGS)
+
+docs: venv ## write docs/configuration.md from config.yaml
+	@$(VENV_PYTHON) -m scripts.config_docs
+
+test-all: venv ## run the tests on each installed Python from 3.10 to 3.13
+	@$(VENV_PYTHON) -m scripts.test_all $(ARGS)
+
+lint: venv ## check style, types and the direction of imports
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@$(VENV_PYTHON) -m scripts.config_docs --check
+
+format: venv ## let ruff lay out the code
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+clean: ## remove what make made; uploads/ and its pictures stay
+	rm -rf .venv .venv-3.* .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov *.egg-info
