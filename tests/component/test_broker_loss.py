@@ -1,0 +1,130 @@
+"""The broker goes away, comes back, or never does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import eventlet
+import kombu.pools
+import pytest
+
+from scripts import broker as brokers
+from tests.component.harness import Cable, RawCaller, Service, delete_queues, wait_until
+from tests.component.pictures import picture
+from tests.component.test_lanes import Held
+from tests.component.test_redelivery import upload_body
+
+
+@pytest.fixture
+def service(broker: brokers.Broker, tmp_path: Any) -> Iterator[Service]:
+    delete_queues(broker.uri)
+    running = Service(broker.uri, tmp_path / "uploads", upload_concurrency=2).start()
+    yield running
+    running.stop()
+    kombu.pools.reset()
+
+
+def answers(service: Service) -> bool:
+    with contextlib.suppress(Exception), service.rpc(timeout=2) as rpc:
+        return bool(rpc.health_check()["status"] == "ok")
+    return False
+
+
+def test_a_broker_restart_with_calls_in_flight_is_survived(
+    service: Service, broker: brokers.Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(service, monkeypatch)
+    with RawCaller(broker.uri) as raw:
+        raw.channel.queue_declare("lasting", durable=True, exclusive=False, auto_delete=False)
+        raw.channel.queue_bind("lasting", "nameko-rpc", "lasting")
+        for number in range(2):
+            raw.send(
+                upload_body(picture()), "upload_image", reply_to="lasting",
+                correlation_id=str(number), delivery_mode=2,
+            )  # fmt: skip
+        wait_until(lambda: held.begun == 2)
+        broker.stop()
+    wait_until(lambda: service.get("/readyz")[0].status == 503)
+    assert service.get("/healthz")[0].status == 200
+    broker.start()
+    wait_until(lambda: held.begun == 4, timeout_s=20, what="not delivered again")
+    held.let_go()
+    wait_until(lambda: answers(service), timeout_s=20)
+    assert service.is_alive
+    with RawCaller(broker.uri) as raw:
+        got: list[Any] = []
+        raw.channel.basic_consume("lasting", callback=got.append, no_ack=True)
+        with contextlib.suppress(TimeoutError):
+            while len(got) < 4:
+                raw._connection.drain_events(timeout=1)
+        raw.channel.queue_delete("lasting")
+    by_id: dict[str, set[bytes]] = {}
+    for message in got:
+        by_id.setdefault(message.properties["correlation_id"], set()).add(message.body)
+    assert set(by_id) == {"0", "1"}
+    assert all(len(bodies) == 1 for bodies in by_id.values()), "answered differently"
+    assert all(json.loads(b)["result"]["success"] for bodies in by_id.values() for b in bodies)
+    assert len(service.stored()) == 2
+
+
+@pytest.fixture
+def cable(broker_uri: str) -> Iterator[Cable]:
+    cable = Cable(broker_uri)
+    yield cable
+    cable.cut()
+
+
+@pytest.fixture
+def far_service(cable: Cable, make_service: Callable[..., Service]) -> Service:
+    return make_service(uri=cable.uri, upload_concurrency=2)
+
+
+def assert_stops_soon(service: Service) -> None:
+    started = time.monotonic()
+    service.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_a_broker_that_is_down_does_not_hold_up_the_stop(
+    far_service: Service, cable: Cable
+) -> None:
+    assert answers(far_service)
+    cable.cut()
+    wait_until(lambda: not any(far_service.app.broker.consuming.values()))
+    assert_stops_soon(far_service)
+
+
+def test_a_broker_lost_during_the_stop_does_not_hold_it_up(
+    far_service: Service, cable: Cable
+) -> None:
+    eventlet.spawn_after(0.05, cable.cut)
+    assert_stops_soon(far_service)
+
+
+def test_a_broker_that_hangs_does_not_hold_up_the_stop(
+    far_service: Service, cable: Cable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("image_service.rpc.lanes._CANCEL_TIMEOUT_S", 1)
+    assert answers(far_service)
+    cable.is_stalled = True
+    started = time.monotonic()
+    far_service.stop()
+    assert time.monotonic() - started < 5
+
+
+def test_a_call_in_flight_when_the_broker_is_lost_does_not_hold_up_the_stop(
+    far_service: Service, cable: Cable, raw: RawCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = Held(far_service, monkeypatch)
+    raw.send(upload_body(picture()), "upload_image")
+    wait_until(lambda: held.begun)
+    cable.cut()
+    eventlet.spawn_after(0.3, held.let_go)
+    started = time.monotonic()
+    far_service.stop()
+    assert time.monotonic() - started < 10
+    assert len(far_service.stored()) == 1

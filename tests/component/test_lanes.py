@@ -1,0 +1,174 @@
+"""Light calls never wait behind heavy ones."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import eventlet
+import kombu
+import pytest
+from eventlet.event import Event
+
+from tests.component.harness import (
+    EXCHANGE,
+    QUEUES,
+    RawCaller,
+    Service,
+    delete_queues,
+    wait_until,
+)
+from tests.component.pictures import picture, slow_to_decode
+
+UPLOADS = 3
+
+
+class Held:
+    """Keeps every upload in its slot until let go."""
+
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = 0
+        self.gate = Event()
+        analyse = service.app.engine.analyse
+
+        def wait(data: bytes, expected: Any) -> Any:
+            self.begun += 1
+            self.gate.wait()
+            return analyse(data, expected)
+
+        monkeypatch.setattr(service.app.engine, "analyse", wait)
+
+    def let_go(self) -> None:
+        if not self.gate.ready():
+            self.gate.send()
+
+
+@pytest.fixture
+def service(make_service: Callable[..., Service]) -> Service:
+    return make_service(upload_concurrency=UPLOADS, max_workers=UPLOADS + 5)
+
+
+@pytest.fixture
+def held(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(service, monkeypatch)
+    yield held
+    held.let_go()
+
+
+def upload_in_background(service: Service, data: bytes, count: int) -> list[Any]:
+    def upload() -> dict[str, Any]:
+        with service.rpc(timeout=60) as rpc:
+            reply: dict[str, Any] = rpc.upload_image(file=data, filename="a.png")
+            return reply
+
+    return [eventlet.spawn(upload) for _ in range(count)]
+
+
+def test_light_calls_answer_while_every_upload_slot_is_busy(service: Service, held: Held) -> None:
+    image_id = "img_1700000000000_0123456789abcdef"
+    uploads = upload_in_background(service, picture(), UPLOADS * 3)
+    wait_until(lambda: held.begun == UPLOADS)
+    times = []
+    with service.rpc(timeout=5) as rpc:
+        for _ in range(10):
+            for call in (rpc.health_check, rpc.list_images, rpc.get_storage_info):
+                started = time.monotonic()
+                assert call()["success"]
+                times.append(time.monotonic() - started)
+            assert rpc.get_image(image_id)["error"]["code"] == "image_not_found"
+    assert service.get("/healthz")[0].status == 200
+    assert max(times) < 1
+    assert held.begun == UPLOADS, "more uploads at once than the setting allows"
+    held.let_go()
+    assert all(upload.wait()["success"] for upload in uploads)
+
+
+def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Service) -> None:
+    lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
+    assert {name: lane.prefetch_count for name, lane in lanes.items()} == {
+        "calls": 5, "transfers": UPLOADS,
+    }  # fmt: skip
+    sockets = {
+        id(c.channel.connection) for lane in lanes.values() for c in lane._consumers.values()
+    }
+    assert len(sockets) == 2
+    queues = {q.name for lane in lanes.values() for c in lane._consumers.values() for q in c.queues}
+    assert queues == set(QUEUES)
+    assert service.app.broker.consuming == {"calls": True, "transfers": True}
+
+
+def test_uploads_never_take_all_workers(make_service: Callable[..., Service]) -> None:
+    service = make_service(upload_concurrency=16, max_workers=4)
+    lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
+    assert lanes["transfers"].prefetch_count == 3
+    assert lanes["calls"].prefetch_count >= 1
+
+
+def test_only_transfers_go_to_the_transfers_queue(broker_uri: str, make_service: Any) -> None:
+    make_service().stop()
+    with RawCaller(broker_uri) as raw, kombu.Connection(broker_uri) as connection:
+        for method in ("upload_image", "get_image", "health_check", "list_images", "sweep"):
+            raw.send(b"{}", method)
+        channel = connection.default_channel
+
+        def counts() -> tuple[int, ...]:
+            return tuple(channel.queue_declare(q, passive=True).message_count for q in QUEUES)
+
+        wait_until(lambda: counts() == (3, 1))
+    delete_queues(broker_uri)
+
+
+def test_the_wildcard_of_a_stock_service_is_taken_back(
+    make_service: Callable[..., Service], broker_uri: str
+) -> None:
+    delete_queues(broker_uri)
+    with kombu.Connection(broker_uri) as connection:
+        channel = connection.default_channel
+        channel.exchange_declare(EXCHANGE, "topic", durable=True, auto_delete=False)
+        channel.queue_declare(QUEUES[0], durable=True, auto_delete=False)
+        channel.queue_bind(QUEUES[0], EXCHANGE, "image_service.*")
+    service = make_service()
+    with RawCaller(broker_uri) as raw:
+        assert raw.call("upload_image", {"type": "Buffer", "data": list(picture())}, "a.png")[
+            "success"
+        ]
+        raw.expect_silence()  # with the wildcard the other lane would answer MethodNotFound
+    assert service.upload(picture())
+
+
+def test_a_hostile_picture_never_stalls_health(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(image_workers=1, worker_timeout_s=1)
+    hostile = slow_to_decode(200)
+    uploads = upload_in_background(service, hostile, 2)
+    times = []
+    with service.rpc(timeout=10) as rpc:
+        while not all(upload.dead for upload in uploads) and len(times) < 500:
+            started = time.monotonic()
+            reply = rpc.health_check()
+            times.append(time.monotonic() - started)
+            assert reply["status"] == "ok", reply
+            eventlet.sleep(0.02)
+    assert len(times) > 20, "the picture was not slow"
+    assert sorted(times)[int(len(times) * 0.99)] < 1
+    for upload in uploads:
+        reply = upload.wait()
+        assert reply["success"] or reply["error"]["code"] in ("corrupt_image", "busy")
+    assert service.upload(picture())
+
+
+def test_a_worker_that_dies_costs_one_picture_at_most(
+    make_service: Callable[..., Service],
+) -> None:
+    import os
+    import signal
+
+    service = make_service(image_workers=1)
+    for _ in range(3):
+        (pid,) = service.app.worker_pids()
+        os.kill(pid, signal.SIGKILL)
+        assert service.upload(picture())  # given to another worker
+    assert threading.active_count() < 100
