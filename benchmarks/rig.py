@@ -1,0 +1,144 @@
+"""What every benchmark runs on: a private broker, one service process, the floor, the callers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.caller import Callers
+from benchmarks.cpu import Meter
+from benchmarks.stats import Block, quantile
+from benchmarks.workloads import FLOOR, SERVICE, Workload, connected
+from scripts import broker, rabbitmq
+from scripts.paths import CONFIG, ROOT, RUN_DIR
+from scripts.ports import free_ports
+from scripts.processes import Child
+
+START_TIMEOUT_S = 60.0
+STOP_GRACE_S = 20.0
+
+
+class StartError(Exception):
+    """A program of the benchmark ended or did not become ready; the message has its last words."""
+
+
+@dataclass(frozen=True)
+class Rig:
+    """The running parts. scratch: a folder on the disk that the service writes to.
+
+    servers: the process that answers, by where a workload goes; broker_pid is None when the
+    broker's processes are not ours to see.
+    """
+
+    uri: str
+    callers: Callers
+    scratch: Path
+    servers: Mapping[str, int]
+    broker_pid: int | None
+
+    def measure(self, workload: Workload, *, callers: int, calls: int) -> Block:
+        """Make the calls and return what they cost."""
+        meter = Meter(service=self.servers.get(workload.server), broker=self.broker_pid)
+        self.callers.prepare(workload, callers)
+        before = meter.read()
+        self.callers.begin(calls)
+        run = self.callers.end()
+        spent = {part: total - before[part] for part, total in meter.read().items()}
+        spent["client"] = run.client_cpu_s
+        return Block(
+            calls=calls,
+            wall_s=run.wall_s,
+            p50_ms=quantile(run.latencies_ms, 0.5),
+            p99_ms=quantile(run.latencies_ms, 0.99),
+            cpu_ms={part: 1000 * seconds / calls for part, seconds in spent.items()},
+        )
+
+    def upload(self, paths: Sequence[Path]) -> tuple[str, ...]:
+        """Store the pictures and return their ids."""
+        with connected(self.uri) as rpc:
+            upload = rpc.image_service.upload_image
+            return tuple(upload(path.read_bytes(), path.name)["imageId"] for path in paths)
+
+
+@contextlib.contextmanager
+def running(*, callers: int) -> Iterator[Rig]:
+    """Start broker, service, floor and so many callers; stop and remove them all in the end.
+
+    Raises: StartError.
+    """
+    scratch = RUN_DIR / "bench" / f"run-{os.getpid()}"
+    (scratch / "written").mkdir(parents=True)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        node = stack.enter_context(broker.private_node(scratch / "broker"))
+        service = stack.enter_context(_service(node.uri, scratch))
+        floor = stack.enter_context(_floor(node.uri, scratch))
+        pool = Callers(node.uri, callers)
+        stack.callback(pool.close)
+        servers = {SERVICE: service.pid, FLOOR: floor.pid}
+        yield Rig(node.uri, pool, scratch, servers, _broker_pid(node))
+
+
+@contextlib.contextmanager
+def _service(uri: str, scratch: Path) -> Iterator[Child]:
+    port = free_ports(1)[0]
+    env = os.environ | {
+        "AMQP_URI": uri,
+        "IMAGE_SERVICE_HOST": "localhost",
+        "IMAGE_SERVICE_PORT": str(port),
+        "IMAGE_SERVICE_UPLOAD_DIR": str(scratch / "uploads"),
+    }
+    program = Path(sys.executable).with_name("image-service")
+    arguments = [str(program), "serve", "--config", str(CONFIG)]
+    with _child(arguments, env, scratch / "service.log") as child:
+        _wait(child, scratch / "service.log", lambda: _answers(f"http://localhost:{port}/readyz"))
+        yield child
+
+
+@contextlib.contextmanager
+def _floor(uri: str, scratch: Path) -> Iterator[Child]:
+    env = os.environ | {"AMQP_URI": uri, "PYTHONPATH": str(ROOT)}
+    log = scratch / "floor.log"
+    with _child([sys.executable, "-m", "benchmarks.floor"], env, log) as child:
+        _wait(child, log, lambda: "ready" in log.read_text(errors="replace"))
+        yield child
+
+
+@contextlib.contextmanager
+def _child(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[Child]:
+    child = Child(arguments, env, log)
+    try:
+        yield child
+    finally:
+        child.stop(STOP_GRACE_S)
+
+
+def _wait(child: Child, log: Path, is_ready: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not is_ready():
+        if child.exit_code() is not None or time.monotonic() > deadline:
+            raise StartError(
+                f"{log.stem} did not start:\n{log.read_text(errors='replace')[-2000:]}"
+            )
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return bool(reply.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _broker_pid(node: broker.Broker) -> int | None:
+    process = node.process if isinstance(node, rabbitmq.Node) else None
+    return process.pid if process else None
