@@ -233,3 +233,19 @@ def test_every_kind_of_webp_has_its_size_checked_before_it_is_opened(data: bytes
     with pytest.raises(TooManyPixels) as raised:
         probe(data[:30], Format.WEBP, Limits(max_side_px=63))
     assert raised.value.args == ("max_side_px", 63, 64)
+
+
+def test_scan_headers_inside_a_photos_metadata_are_not_scans() -> None:
+    data = jpeg((64, 48))
+    comment = b"\xff\xda" * 100
+    segment = b"\xff\xfe" + (2 + len(comment)).to_bytes(2, "big") + comment
+    assert probe(data[:2] + segment + data[2:], Format.JPEG, Limits()).width == 64
+
+
+def test_scans_of_a_progressive_photo_are_counted_whatever_its_metadata_say() -> None:
+    data = bombs.jpeg_with_scans(100)
+    sequential = jpeg((64, 48))
+    header = sequential[sequential.rindex(b"\xff\xda") :][:14]
+    segment = b"\xff\xfe" + (2 + len(header)).to_bytes(2, "big") + header
+    with pytest.raises(CorruptImage, match="scans"):
+        probe(data[:2] + segment + data[2:], Format.JPEG, Limits())
