@@ -78,7 +78,7 @@ def running(*, callers: int) -> Iterator[Rig]:
     (scratch / "written").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        node = stack.enter_context(broker.private_node(scratch / "broker"))
+        node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
         service = stack.enter_context(_service(node.uri, scratch))
         floor = stack.enter_context(_floor(node.uri, scratch))
         pool = Callers(node.uri, callers)

@@ -125,7 +125,10 @@ def make_sure_rabbitmq_is_installed() -> bool:
 
 @contextlib.contextmanager
 def private_node(
-    directory: Path, *, max_message_bytes: int = rabbitmq.RABBITMQ_4_MAX_MESSAGE_BYTES
+    directory: Path,
+    *,
+    max_message_bytes: int = rabbitmq.RABBITMQ_4_MAX_MESSAGE_BYTES,
+    starts_fast: bool = True,
 ) -> Iterator[Broker]:
     """Run a broker of one's own for the length of a `with` block.
 
@@ -135,10 +138,13 @@ def private_node(
     Args:
         directory: created when missing. Not removed at the end: it holds the logs.
         max_message_bytes: larger messages are refused; RabbitMQ 4's default when not given.
+        starts_fast: see rabbitmq.Node; False for measurements, where it would take the cores.
     Raises: ToolError when there is no way to start one.
     """
     if make_sure_rabbitmq_is_installed():
-        node = rabbitmq.Node(directory, max_message_bytes=max_message_bytes, starts_fast=True)
+        node = rabbitmq.Node(
+            directory, max_message_bytes=max_message_bytes, starts_fast=starts_fast
+        )
         with _running(node):
             yield node
         return
