@@ -85,6 +85,7 @@ class Application:
         self.settings = settings
         self.started_s = time.monotonic()
         self.broker = BrokerState()
+        self.clock = SystemClock()
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
         self._local = LocalStore(settings.upload_path, self._leases, self._lease)
@@ -96,7 +97,7 @@ class Application:
             store,
             catalogue,
             self.engine,
-            SystemClock(),
+            self.clock,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
         )

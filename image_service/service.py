@@ -153,7 +153,7 @@ class ImageService:
             self.app.health.report(),
             service=self.name,
             version=__version__,
-            now_ms=time.time_ns() // 1_000_000,
+            now_ms=self.app.clock.now_ms(),
             uptime_s=time.monotonic() - self.app.started_s,
         )
 

@@ -51,7 +51,7 @@ def probe(data: bytes, expected: Format, limits: Limits) -> PictureFacts:
     """
     if expected is Format.WEBP:
         _check_size(*_webp_canvas(data), limits)
-    with _translated(), Image.open(io.BytesIO(data), formats=_decoders(expected)) as picture:
+    with _translated(), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
         if expected is Format.JPEG and not _is_one_scan(picture, data):
@@ -73,10 +73,6 @@ def probe(data: bytes, expected: Format, limits: Limits) -> PictureFacts:
         has_alpha=has_alpha,
         color_space=_COLOR_SPACES.get(mode.partition(";")[0], "RGB"),
     )
-
-
-def _decoders(expected: Format) -> list[str]:
-    return [expected.name]
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:

@@ -232,7 +232,6 @@ class Lane(RpcConsumer):
             name = RPC_QUEUE_TEMPLATE.format(self.container.service_name) + self.queue_suffix
             self.queue = Queue(name, durable=True)
             self.queue_consumer.register_provider(self)
-            self._registered = True
 
     def declare(self, channel: Any) -> None:
         """Declare the queue and bind it to the lane's methods, as other services expect them.
