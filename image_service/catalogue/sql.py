@@ -51,15 +51,18 @@ class SqlCatalogue:
         prepare: Callable[[], None],
         holder: str,
         is_alive: Callable[[str], bool],
+        writer: sa.Engine | None = None,
         write_lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
         holder: the lease of this process, is_alive: tells whether a lease's process lives.
+        writer: an engine for transactions that write, used under write_lock only.
         write_lock: a lock of native threads. SQLite lets writers that find it locked sleep for
             up to 100 ms at a time; those of one process wait better in a queue.
         """
         self._engine = engine
+        self._writer = writer or engine
         self._prepare = prepare
         self._holder = holder
         self._is_alive = is_alive
@@ -73,6 +76,7 @@ class SqlCatalogue:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._writer.dispose()
 
     def add(self, image: Image, asked: Collection[RequestKey] = ()) -> None:
         """See Catalogue.add."""
@@ -201,8 +205,9 @@ class SqlCatalogue:
             return self._once(work, writes=writes)
 
     def _once(self, work: Work[T], *, writes: bool) -> T:
+        engine = self._writer if writes else self._engine
         with (
-            self._engine.connect().execution_options(writes=writes) as connection,
+            engine.connect().execution_options(writes=writes) as connection,
             connection.begin(),
         ):
             return work(connection)

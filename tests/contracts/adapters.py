@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eventlet import patcher
+
 from image_service.catalogue import SqlCatalogue
 from image_service.catalogue.migrate import upgrade
-from image_service.catalogue.sqlite import create_sqlite_engine
+from image_service.catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
 from image_service.domain.ports import BlobStore, Catalogue
@@ -24,6 +26,8 @@ from image_service.testing import (
     MemoryRecords,
     MemoryStore,
 )
+
+native_threading = patcher.original("threading")
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,14 @@ class SqliteCatalogues:
             self.folder.mkdir(parents=True, exist_ok=True)
             upgrade(engine)
 
-        catalogue = SqlCatalogue(engine, prepare=prepare, holder=lease.id, is_alive=leases.is_alive)
+        catalogue = SqlCatalogue(
+            engine,
+            prepare=prepare,
+            holder=lease.id,
+            is_alive=leases.is_alive,
+            writer=create_sqlite_writer(self.file, timeout_s=timeout_s),
+            write_lock=native_threading.Lock(),
+        )
         catalogue.prepare()
         self._started.append(catalogue)
         return Process(catalogue, functools.partial(drop_lock, lease))

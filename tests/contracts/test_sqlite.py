@@ -186,7 +186,7 @@ def test_a_writer_waits_for_another(catalogues: SqliteCatalogues, catalogue: Sql
 
 
 def test_a_database_that_cannot_grow_is_full(catalogue: SqlCatalogue) -> None:
-    with catalogue._engine.connect() as connection:
+    with catalogue._writer.connect() as connection:
         used = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
     added = 0
