@@ -9,7 +9,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -20,7 +20,7 @@ from nameko.extensions import DependencyProvider, SharedExtension
 
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
-from .catalogue.sqlite import create_sqlite_engine
+from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import Settings, read_settings
 from .errors import StorageUnavailable
 from .health import Health
@@ -62,7 +62,15 @@ class OffHub:
 
 def off_hub(adapter: T) -> T:
     """Return adapter, wrapped in OffHub where eventlet runs the process."""
-    return cast(T, OffHub(adapter)) if patcher.is_monkey_patched("socket") else adapter
+    return cast(T, OffHub(adapter)) if _is_green() else adapter
+
+
+def _run_blocking(work: Callable[[], T]) -> T:
+    return cast(T, tpool.execute(work)) if _is_green() else work()
+
+
+def _is_green() -> bool:
+    return bool(patcher.is_monkey_patched("socket"))
 
 
 @dataclass
@@ -100,6 +108,7 @@ class Application:
             self.clock,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
+            run_blocking=_run_blocking,
         )
         checks = {
             "storage": store.check,
@@ -130,14 +139,14 @@ class Application:
 
     def _create_catalogue(self) -> SqlCatalogue:
         folder = self.settings.state_path
-        engine = create_sqlite_engine(
-            folder / "catalogue.sqlite3", timeout_s=self.settings.catalogue_timeout_s
-        )
+        file, timeout_s = folder / "catalogue.sqlite3", self.settings.catalogue_timeout_s
+        engine = create_sqlite_engine(file, timeout_s=timeout_s)
         return SqlCatalogue(
             engine,
             prepare=functools.partial(_prepare_catalogue, folder, engine),
             holder=self._lease.id,
             is_alive=self._leases.is_alive,
+            writer=create_sqlite_writer(file, timeout_s=timeout_s),
             write_lock=patcher.original("threading").Lock(),
         )
 

@@ -7,7 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Protocol, TypeVar
 
 from .domain import arguments
 from .domain.filename import check_extension, check_filename
@@ -35,6 +35,12 @@ from .errors import (
 )
 
 _RANDOM_BYTES = 24
+
+T = TypeVar("T")
+
+
+def _directly(work: Callable[[], T]) -> T:
+    return work()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,13 @@ class _Upload:
     delivery: Delivery
 
 
+class RunBlocking(Protocol):
+    """Runs work to its end and returns what it returns, wherever waiting holds up nobody."""
+
+    def __call__(self, work: Callable[[], T]) -> T:
+        """Run work."""
+
+
 class StorageManager:
     """Images in and out of a store and its catalogue, kept in step."""
 
@@ -87,7 +100,12 @@ class StorageManager:
         *,
         max_upload_bytes: int,
         idempotency_window_s: float,
+        run_blocking: RunBlocking = _directly,
     ) -> None:
+        """Args:
+        run_blocking: runs work that waits for the disk several times over, in one go.
+        """
+        self._run_blocking = run_blocking
         self._store = store
         self._catalogue = catalogue
         self._engine = engine
@@ -143,6 +161,9 @@ class StorageManager:
 
         Raises: InvalidImageId, ImageNotFound, ImageDamaged.
         """
+        return self._run_blocking(functools.partial(self._open, image_id))
+
+    def _open(self, image_id: object) -> tuple[Image, BinaryIO]:
         image = self.get(image_id)
         try:
             return image, self._store.open(image.blob_name)
@@ -155,8 +176,12 @@ class StorageManager:
 
         Raises: InvalidImageId, ImageNotFound; a redelivered removal answers as the first did.
         """
+        delivery = delivery or Delivery()
+        return self._run_blocking(functools.partial(self._remove, image_id, delivery))
+
+    def _remove(self, image_id: object, delivery: Delivery) -> Image:
         ref = parse_image_ref(image_id)
-        once = self._request_key(delivery or Delivery(), b"remove " + ref.id.encode())
+        once = self._request_key(delivery, b"remove " + ref.id.encode())
         try:
             image = self.get(image_id)
         except ImageNotFound:
@@ -222,7 +247,8 @@ class StorageManager:
             attributes=upload.attributes,
         )
         once = self._request_key(upload.delivery, digest)
-        self._commit(image, (*requests, once) if once else requests)
+        all_requests = (*requests, once) if once else requests
+        self._run_blocking(functools.partial(self._commit, image, all_requests))
         return image
 
     def _analyse_and_put(

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import functools
 import logging
+import re
 import time
 from typing import Any, ClassVar
 
 import eventlet
+from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Queue
 from kombu.pools import producers
 from nameko.constants import (
@@ -27,13 +29,19 @@ from nameko.messaging import QueueConsumer
 from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
 
 from ..dependencies import Core
+from ..errors import ReplyTooLarge
 from .answers import failure_of
 from .frames import tolerant_frame_handler
-from .wire import PlainMessage, Request, encode_reply
+from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
 
 _REPLY_RETRIES = {"max_retries": 3, "interval_start": 0, "interval_step": 0.5, "interval_max": 2}
+# The caller waits: a reply on disk serves nobody.
+_TRANSIENT = NON_PERSISTENT
+# One frame: no broker's max_message_size, and no other frame on the connection, is in its way.
+_SMALL_REPLY_BYTES = 64 * 1024
+_BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
 _WAKE_INTERVAL_S = 0.25
@@ -277,14 +285,42 @@ class Lane(RpcConsumer):
         failure = functools.partial(failure_of, method)
         try:
             reply = encode_reply(request, result, error, max_bytes=limit, failure=failure)
-            self._send(request, reply)
+            try:
+                self._send(request, reply)
+            except PreconditionFailed as exc:  # the broker's own limit is lower than ours
+                size = re.search(r"max size ([0-9]+)", str(exc))
+                broker_limit = int(size[1]) if size else limit
+                too_large = ReplyTooLarge(_BROKER_LIMIT, broker_limit, len(reply.body))
+                self._send(request, Reply(request, failure(too_large), None))
         except Exception as exc:  # noqa: BLE001 - the broker is gone or will not have it
             _log.warning("could not answer %s, it will come again: %s", request.routing_key, exc)
             self.requeue_message(request.message)
         else:
             self.queue_consumer.ack_message(request.message)
 
-    def _send(self, request: Request, reply: Any) -> None:
+    def _send(self, request: Request, reply: Reply) -> None:
+        """Send a small reply on the request's own channel, a large one on a connection apart.
+
+        What a channel carries arrives in its order: where the broker has the acknowledgement,
+        it has the reply before it, and nobody needs to wait for it to say so.
+        """
+        channel = request.message.channel
+        if len(reply.body) > _SMALL_REPLY_BYTES or not channel.connection:
+            self._send_confirmed(request, reply)
+            return
+        message = channel.prepare_message(
+            reply.body,
+            content_type=reply.content_type,
+            content_encoding=reply.content_encoding,
+            properties={
+                "correlation_id": request.correlation_id,
+                "delivery_mode": _TRANSIENT,
+            },
+        )
+        exchange = self._exchange.name
+        channel.basic_publish(message, exchange=exchange, routing_key=request.reply_to)
+
+    def _send_confirmed(self, request: Request, reply: Reply) -> None:
         with self._reply_producers.acquire(block=True) as producer:
             producer.publish(
                 reply.body,
@@ -293,8 +329,7 @@ class Lane(RpcConsumer):
                 correlation_id=request.correlation_id,
                 content_type=reply.content_type,
                 content_encoding=reply.content_encoding,
-                # The caller waits: a reply on disk serves nobody.
-                delivery_mode=NON_PERSISTENT,
+                delivery_mode=_TRANSIENT,
                 retry=True,
                 retry_policy=_REPLY_RETRIES,
             )

@@ -1,9 +1,10 @@
 """Originals as plain files of one directory, written so that they survive power loss.
 
 A blob is written and synced under a provisional name in {root}/.tmp, `{lease}~{name}`, and gets
-its final name by rename once the catalogue has it. Before a deletion it goes back there. So a
-file in {root} is always one that the catalogue knows (or a foreign one, which is never touched),
-and what a dead process left is in .tmp under its lease, whatever instant it died at.
+its final name by rename once the catalogue has it: in one step even when the power fails, on any
+file system with a journal. Before a deletion it goes back there. So a file in {root} is always one
+that the catalogue knows (or a foreign one, which is never touched), and what a dead process left
+is in .tmp under its lease, whatever instant it died at.
 """
 
 from __future__ import annotations
@@ -56,14 +57,10 @@ class LocalStore:
 
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""
-        provisional, final = self._provisional_path(name), self.path_for(name)
+        # Not synced: after a power cut the blob has the one name or the other, and the next sweep
+        # gives it this one, for the catalogue knows it.
         with _translated():
-            provisional.rename(final)
-            try:
-                _sync_directory(self._root)
-            except OSError:
-                final.rename(provisional)  # it failed, so it is provisional still
-                raise
+            self._provisional_path(name).rename(self.path_for(name))
         self._active.discard(name)
 
     def doubt(self, name: str) -> None:

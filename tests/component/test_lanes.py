@@ -142,8 +142,8 @@ def test_a_hostile_picture_never_stalls_health(
     make_service: Callable[..., Service],
 ) -> None:
     service = make_service(image_workers=1, worker_timeout_s=1)
-    hostile = slow_to_decode(200)
-    uploads = upload_in_background(service, hostile, 2)
+    hostile = slow_to_decode(240)
+    uploads = upload_in_background(service, hostile, 4)
     times = []
     with service.rpc(timeout=10) as rpc:
         while not all(upload.dead for upload in uploads) and len(times) < 500:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -53,6 +54,24 @@ def test_a_full_queue_of_pictures_answers_busy(make_service: Any) -> None:
         pool.release(taken)
     assert_failed(reply, "busy", retryable=True)
     assert service.upload(PHOTO, "a.jpg")
+
+
+def test_an_answer_that_the_broker_refuses_is_told_instead_of_coming_again(
+    make_service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(max_message_bytes=64 << 20)
+    image_id = service.upload(PHOTO, "a.jpg")["imageId"]
+    get = service.app.manager.get
+    huge = "x" * (17 << 20)  # RabbitMQ takes 16 MiB
+    monkeypatch.setattr(
+        service.app.manager, "get", lambda ref: dataclasses.replace(get(ref), filename=huge)
+    )
+    with service.rpc() as rpc:
+        reply = rpc.get_image(image_id)
+        assert_failed(reply, "reply_too_large")
+        assert reply["error"]["limit"] == 16 << 20
+        assert reply["error"]["actual"] > 17 << 20
+        assert rpc.health_check()["status"] == "ok"
 
 
 def test_an_unexpected_failure_is_an_internal_error_without_a_trace(
