@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from .domain.strip import Strip
+
 MIB = 1024 * 1024
 ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
 
@@ -26,6 +28,22 @@ NAMEKO_KEYS = frozenset(
 
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 3650, allow_inf_nan=False)]
+
+
+STRICT: Mapping[str, int | float] = {
+    "max_pixels": 16_000_000,
+    "max_side_px": 8_192,
+    "max_frames": 100,
+    "max_frames_pixels": 50_000_000,
+    "max_jpeg_scans": 32,
+    "max_jpeg_scans_pixels": 100_000_000,
+    "max_icc_bytes": MIB,
+    "max_text_bytes": 64 * 1024,
+    "worker_memory_bytes": 512 * MIB,
+    "worker_cpu_s": 1.0,
+    "worker_timeout_s": 5.0,
+}
+"""The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
 
 
 class ConfigError(ValueError):
@@ -48,15 +66,24 @@ class Settings(BaseModel):
     base_dir: Path = Path()
     """The folder config.yaml stands in; relative paths begin there. Not a key of the file."""
 
+    limits: Literal["standard", "strict"] = "standard"
+    """Which defaults the limits of pictures and workers have that are not given."""
+
     max_upload_bytes: Bytes = 10 * MIB
     max_message_bytes: Bytes = 16 * MIB
     max_pixels: int = Field(50_000_000, ge=1, le=1_000_000_000)
     max_side_px: int = Field(16_384, ge=1, le=65_535)
     max_frames: int = Field(500, ge=1, le=100_000)
     max_frames_pixels: int = Field(250_000_000, ge=1, le=100_000_000_000)
+    max_jpeg_scans: int = Field(64, ge=1, le=10_000)
+    max_jpeg_scans_pixels: int = Field(500_000_000, ge=1, le=100_000_000_000)
+    max_icc_bytes: Bytes = 4 * MIB
+    max_text_bytes: Bytes = 256 * 1024
+    strip_metadata: Strip = Strip.NONE
 
     image_workers: int = Field(0, ge=0, le=256)
     worker_memory_bytes: int = Field(1024 * MIB, ge=128 * MIB, le=2**40)
+    worker_cpu_s: Seconds = 4.0
     worker_timeout_s: Seconds = 10.0
     worker_queue: int = Field(64, ge=0, le=10_000)
     worker_jobs_before_restart: int = Field(2_000, ge=1)
@@ -74,6 +101,11 @@ class Settings(BaseModel):
 
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_the_profiles_defaults(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**STRICT, **values} if values.get("limits") == "strict" else values
 
     @field_validator("host")
     @classmethod

@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -22,12 +22,13 @@ from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import Settings, read_settings
+from .domain.outcomes import Delivery
 from .errors import StorageUnavailable
 from .health import Health
 from .imaging.engine import PooledEngine
 from .imaging.limits import Limits
 from .imaging.pool import WorkerPool
-from .manager import Delivery, StorageManager
+from .manager import StorageManager
 from .storage import LeaseBook, LocalStore
 
 _log = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ class Application:
             self.clock,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
+            strip=settings.strip_metadata,
             run_blocking=_run_blocking,
         )
         checks = {
@@ -153,14 +155,7 @@ class Application:
     def _create_pool(self) -> WorkerPool:
         settings = self.settings
         return WorkerPool(
-            Limits(
-                max_pixels=settings.max_pixels,
-                max_side_px=settings.max_side_px,
-                max_frames=settings.max_frames,
-                max_frames_pixels=settings.max_frames_pixels,
-                worker_memory_bytes=settings.worker_memory_bytes,
-                max_message_bytes=settings.max_message_bytes,
-            ),
+            Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)}),
             workers=settings.image_worker_count,
             max_waiting=settings.worker_queue,
             timeout_s=settings.worker_timeout_s,

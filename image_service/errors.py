@@ -167,6 +167,32 @@ class TooManyFrames(LimitExceeded):
         )
 
 
+class TooManyScans(LimitExceeded):
+    """Raised when a progressive JPEG has more scans, or scans × pixels, than allowed."""
+
+    code = "too_many_scans"
+
+    def __str__(self) -> str:
+        unit = "pixels in all its scans" if "pixels" in self.setting else "scans"
+        return (
+            f"The progressive JPEG has {self.actual:,} {unit}; the limit {self.setting} is "
+            f"{self.limit:,}. Save it again with an ordinary encoder, which makes about ten scans."
+        )
+
+
+class MetadataTooLarge(LimitExceeded):
+    """Raised when a colour profile or a text in the picture is larger than allowed."""
+
+    code = "metadata_too_large"
+
+    def __str__(self) -> str:
+        what = "colour profile" if "icc" in self.setting else "text"
+        return (
+            f"The picture carries a {what} of {self.actual:,} bytes or more; the limit "
+            f"{self.setting} is {self.limit:,} bytes. Save it again without it."
+        )
+
+
 class UnsupportedFormat(ImageServiceError):
     """Raised when the bytes are of no accepted format: UnsupportedFormat(what_it_is)."""
 

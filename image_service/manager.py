@@ -11,20 +11,22 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from .domain import arguments
 from .domain.filename import check_extension, check_filename
+from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
-from .domain.image import Image, PictureFacts, make_image_id, parse_image_ref
-from .domain.listing import ListQuery
+from .domain.image import Findings, Image, make_image_id, parse_image_ref
+from .domain.listing import MAX_LIMIT, ListQuery
+from .domain.outcomes import Delivery, Match, Usage
 from .domain.payload import to_bytes
 from .domain.ports import (
     BlobStore,
     Catalogue,
     Clock,
     DuplicateRequest,
-    FormatTotals,
     ImageEngine,
     Page,
     RequestKey,
 )
+from .domain.strip import Strip
 from .errors import (
     Busy,
     ChecksumMismatch,
@@ -41,32 +43,6 @@ T = TypeVar("T")
 
 def _directly(work: Callable[[], T]) -> T:
     return work()
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """How a request came: key is what a redelivery of it has in common with it ("" if nothing)."""
-
-    key: str = ""
-    redelivered: bool = False
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What the store holds, by format, and the bytes free beside it."""
-
-    by_format: Mapping[Format, FormatTotals]
-    free_bytes: int
-
-    @property
-    def files(self) -> int:
-        """Number of images."""
-        return sum(totals.files for totals in self.by_format.values())
-
-    @property
-    def bytes(self) -> int:
-        """Their bytes together."""
-        return sum(totals.bytes for totals in self.by_format.values())
 
 
 @dataclass(frozen=True)
@@ -100,11 +76,14 @@ class StorageManager:
         *,
         max_upload_bytes: int,
         idempotency_window_s: float,
+        strip: Strip = Strip.NONE,
         run_blocking: RunBlocking = _directly,
     ) -> None:
         """Args:
+        strip: what is removed from every picture before it is stored.
         run_blocking: runs work that waits for the disk several times over, in one go.
         """
+        self._strip = strip
         self._run_blocking = run_blocking
         self._store = store
         self._catalogue = catalogue
@@ -206,6 +185,23 @@ class StorageManager:
         """Return one page of the listing."""
         return self._catalogue.page(query)
 
+    def find_similar(self, image_id: object, max_distance: object, limit: object) -> list[Match]:
+        """Return the images that look like this one, the nearest first, then the newest.
+
+        Args: max_distance: bits of 64 that may differ, 0..MAX_DISTANCE; limit: 1..MAX_LIMIT.
+        Raises: InvalidArgument, InvalidImageId, ImageNotFound.
+        """
+        bits = arguments.integer(max_distance, "max_distance", low=0, high=MAX_DISTANCE)
+        at_most = arguments.integer(limit, "limit", low=1, high=MAX_LIMIT)
+        return self._run_blocking(functools.partial(self._find_similar, image_id, bits, at_most))
+
+    def _find_similar(self, image_id: object, max_distance: int, limit: int) -> list[Match]:
+        image = self.get(image_id)
+        if image.fingerprint is None:
+            return []
+        found = self._catalogue.find_similar(image, max_distance=max_distance, limit=limit)
+        return [Match.of(image, other) for other in found]
+
     def usage(self) -> Usage:
         """Return what the store holds, in constant time."""
         return Usage(self._catalogue.totals(), self._store.free_bytes())
@@ -235,28 +231,37 @@ class StorageManager:
         check_extension(upload.filename, detected)
         now_ms = self._clock.now_ms()
         image_id = make_image_id(now_ms, secrets.token_bytes(_RANDOM_BYTES))
-        facts, digest = self._analyse_and_put(image_id, upload.data, detected)
+        name = f"{image_id}.{detected.extension}"
+        look_and_put = self._put_stripped if self._strip is not Strip.NONE else self._put_as_sent
+        findings, digest = look_and_put(name, upload.data, detected)
+        stored = upload.data if findings.data is None else findings.data
+        sent_digest = digest if stored is upload.data else hashlib.sha256(upload.data).digest()
         image = Image(
             id=image_id,
             filename=upload.filename,
-            size_bytes=len(upload.data),
+            size_bytes=len(stored),
             sha256=digest,
             created_ms=now_ms,
-            facts=facts,
+            facts=findings.facts,
             tags=upload.tags,
             attributes=upload.attributes,
+            description=findings.description,
+            fingerprint=findings.fingerprint,
+            removed=findings.removed,
+            sent_sha256=None if stored is upload.data else sent_digest,
         )
-        once = self._request_key(upload.delivery, digest)
+        once = self._request_key(upload.delivery, sent_digest)
         all_requests = (*requests, once) if once else requests
-        self._run_blocking(functools.partial(self._commit, image, all_requests))
-        return image
+        return self._run_blocking(functools.partial(self._commit, image, all_requests))
 
-    def _analyse_and_put(
-        self, image_id: str, data: bytes, detected: Format
-    ) -> tuple[PictureFacts, bytes]:
-        """Decode-check in a worker and write to disk at the same time."""
-        name = f"{image_id}.{detected.extension}"
-        analysis = self._engine.analyse(data, detected)
+    def _put_stripped(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
+        """Write what the worker left of the picture."""
+        findings = self._engine.analyse(data, detected, self._strip).result()
+        return findings, self._store.put(name, data if findings.data is None else findings.data)
+
+    def _put_as_sent(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
+        """Have a worker look and write to disk at the same time."""
+        analysis = self._engine.analyse(data, detected, self._strip)
         try:
             digest = self._store.put(name, data)
         except ImageServiceError:
@@ -271,9 +276,9 @@ class StorageManager:
             self._discard(name)
             raise
 
-    def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> None:
+    def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> Image:
         try:
-            self._catalogue.add(image, requests)
+            added = self._catalogue.add(image, requests)
         except (DuplicateRequest, Busy):
             self._discard(image.blob_name)
             raise
@@ -285,6 +290,7 @@ class StorageManager:
         except ImageServiceError:
             self._undo(image)
             raise
+        return added
 
     def _undo(self, image: Image) -> None:
         self._try(functools.partial(self._withdraw, image))

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 from . import __version__
 from .dependencies import ApplicationProvider, DeliveryProvider, StorageProvider
 from .domain.arguments import flag
+from .domain.image import parse_image_ref
 from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
 from .housekeeping import housekeeping
 from .rpc import replies, rpc, transfer_rpc
@@ -112,6 +113,13 @@ class ImageService:
     def health_check(self) -> dict[str, Any]:
         """Answer how the service and what it depends on are."""
         return self._health()
+
+    @rpc
+    @answers(replies.BLANK_SIMILAR)
+    def find_similar(self, image_id: str, max_distance: int = 8, limit: int = 50) -> dict[str, Any]:
+        """Answer the images that look like this one, the nearest first."""
+        matches = self.storage.find_similar(image_id, max_distance, limit)
+        return self._replies.similar(parse_image_ref(image_id).id, matches)
 
     @http("GET,HEAD", "/images/<image_id>")
     @answers_problems

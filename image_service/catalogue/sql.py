@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -17,7 +18,8 @@ from ..domain.ports import FormatTotals, Page, RequestKey
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
 from .records import from_row, to_row
-from .tables import image_tags, images, totals
+from .similar import find_similar
+from .tables import image_tags, images, listed, totals
 
 T = TypeVar("T")
 Work = Callable[[sa.Connection], T]
@@ -31,6 +33,12 @@ _ORDER_COLUMNS = {
 _INSERT_IMAGE = sa.insert(images)
 _INSERT_TAGS = sa.insert(image_tags)
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
+_OLDEST_EQUAL = (
+    sa.select(images.c.id)
+    .where(images.c.sha256 == sa.bindparam("digest"))
+    .order_by(images.c.created_ms)
+    .limit(1)
+)
 _COUNT = (
     sa.update(totals)
     .where(totals.c.format == sa.bindparam("of_format"))
@@ -78,19 +86,22 @@ class SqlCatalogue:
         self._engine.dispose()
         self._writer.dispose()
 
-    def add(self, image: Image, asked: Collection[RequestKey] = ()) -> None:
+    def add(self, image: Image, asked: Collection[RequestKey] = ()) -> Image:
         """See Catalogue.add."""
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: sa.Connection) -> Image:
+            oldest = connection.scalar(_OLDEST_EQUAL, {"digest": image.sha256})
+            added = dataclasses.replace(image, duplicate_of=oldest)
             for request in asked:
-                requests.finish(connection, request, image, holder=self._holder)
-            connection.execute(_INSERT_IMAGE, to_row(image))
-            if image.tags:
-                rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
+                requests.finish(connection, request, added, holder=self._holder)
+            connection.execute(_INSERT_IMAGE, to_row(added))
+            if added.tags:
+                rows = [{"tag": tag, "image_id": added.id} for tag in added.tags]
                 connection.execute(_INSERT_TAGS, rows)
-            _count(connection, image, +1)
+            _count(connection, added, +1)
+            return added
 
-        self._write(work)
+        return self._write(work)
 
     def get(self, image_id: str) -> Image | None:
         """See Catalogue.get."""
@@ -136,6 +147,12 @@ class SqlCatalogue:
             )
 
         return self._read(work)
+
+    def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
+        """See Catalogue.find_similar."""
+        return self._read(
+            functools.partial(find_similar, image=image, max_distance=max_distance, limit=limit)
+        )
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """See Catalogue.totals."""
@@ -241,7 +258,7 @@ def _total(connection: sa.Connection) -> int:
 
 def _page_statement(query: ListQuery) -> sa.Select[Any]:
     column = _ORDER_COLUMNS[query.order]
-    statement = sa.select(images).where(*_conditions(query))
+    statement = sa.select(*listed).where(*_conditions(query))
     if query.after:
         here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
         statement = statement.where(here < last if query.descending else here > last)

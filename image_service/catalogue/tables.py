@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from ..domain.fingerprint import BANDS
+
 metadata = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
 )
@@ -28,13 +30,28 @@ images = sa.Table(
     sa.Column("color_space", sa.String(16), nullable=False),
     sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("attributes", sa.JSON, nullable=False),
+    sa.Column("duration_ms", sa.BigInteger),
+    # A fingerprint; null for images of before there were any.
+    sa.Column("dominant_color", sa.String(7)),
+    sa.Column("thumbhash", sa.LargeBinary(32)),
+    # As a signed number, which is what databases have: records.py.
+    sa.Column("perceptual_hash", sa.BigInteger),
+    # The hash's bands (domain.fingerprint): what look-alikes are found by.
+    *(sa.Column(f"hash_band_{band}", sa.Integer) for band in range(BANDS)),
+    # What only a look at the one image needs; last, and not read for listings.
+    sa.Column("details", sa.JSON),
     # One index for each order of the listing: a page is a short walk along one of them.
     sa.Index(None, "created_ms", "id"),
     sa.Index(None, "size_bytes", "id"),
     sa.Index(None, "filename_folded", "id"),
     sa.Index(None, "format", "created_ms", "id"),
+    sa.Index(None, "sha256", "created_ms"),
+    *(sa.Index(None, f"hash_band_{band}", "perceptual_hash") for band in range(BANDS)),
     sqlite_with_rowid=True,
 )
+
+listed = tuple(column for column in images.c if column.name != "details")
+"""The columns that a listing needs: no details, which may be many times as long as the rest."""
 
 image_tags = sa.Table(
     "image_tags",

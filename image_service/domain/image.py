@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..errors import InvalidImageId
+from .description import Description
+from .fingerprint import Fingerprint
 from .formats import Format
 
 _MADE_RANDOM_CHARACTERS = 20
@@ -25,6 +27,7 @@ class PictureFacts:
 
     width, height: px after EXIF orientation, as a viewer shows the picture.
     frames: 1 for a still; orientation: EXIF 1..8 as stored; color_space: "RGB", "CMYK", "Gray"...
+    duration_ms: of all frames of an animation together, None for a still.
     """
 
     format: Format
@@ -35,11 +38,33 @@ class PictureFacts:
     orientation: int = 1
     has_alpha: bool = False
     color_space: str = "RGB"
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that looking at a picture told.
+
+    data: what to store instead of what was sent, where something was removed from it.
+    removed: what that was, in the words of docs/privacy.md.
+    """
+
+    facts: PictureFacts
+    description: Description = field(default_factory=Description)
+    fingerprint: Fingerprint | None = None
+    data: bytes | None = None
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Image:
-    """One stored image. created_ms: Unix milliseconds, UTC; sha256: digest of the stored bytes."""
+    """One stored image.
+
+    created_ms: Unix milliseconds, UTC. sha256: digest of the stored bytes; sent_sha256: of those
+    that were sent, where something was removed from them. fingerprint: None for images of before
+    there were any. duplicate_of: id of the oldest image with the same bytes when this one came.
+    description: empty in listings.
+    """
 
     id: str
     filename: str
@@ -49,6 +74,11 @@ class Image:
     facts: PictureFacts
     tags: tuple[str, ...] = ()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    description: Description = field(default_factory=Description)
+    fingerprint: Fingerprint | None = None
+    removed: tuple[str, ...] = ()
+    sent_sha256: bytes | None = None
+    duplicate_of: str | None = None
 
     @property
     def blob_name(self) -> str:
@@ -58,7 +88,18 @@ class Image:
     @property
     def checksum(self) -> str:
         """The digest as replies write it."""
-        return f"sha256:{self.sha256.hex()}"
+        return checksum_text(self.sha256)
+
+    def without_details(self) -> Image:
+        """Return the image as listings have it."""
+        return replace(
+            self, description=Description(), removed=(), sent_sha256=None, duplicate_of=None
+        )
+
+
+def checksum_text(sha256: bytes) -> str:
+    """Return a digest as callers and replies write it: "sha256:…"."""
+    return f"sha256:{sha256.hex()}"
 
 
 def make_image_id(now_ms: int, random_bytes: bytes) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .formats import Format
-from .image import Image, PictureFacts
+from .image import Findings, Image
 from .listing import ListQuery
+from .strip import Strip
 
 
 class BlobStore(Protocol):
@@ -103,9 +104,10 @@ class Catalogue(Protocol):
     Every method may raise StorageFull or StorageUnavailable.
     """
 
-    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> None:
+    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> Image:
         """Add image, count it, and remember its requests, all or nothing, durably.
 
+        Returns: the image with duplicate_of as it was found to be.
         Raises: DuplicateRequest if one of the requests was carried out before.
         """
 
@@ -120,6 +122,13 @@ class Catalogue(Protocol):
 
     def page(self, query: ListQuery) -> Page:
         """Return one page of the images that query asks for."""
+
+    def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
+        """Return other images whose perceptual hash differs in at most max_distance bits.
+
+        The nearest first, of these the same bytes first, then the newest.
+        Args: image: one with a fingerprint.
+        """
 
     def withdraw(self, image: Image) -> None:
         """Undo add(), its requests included, as if it had never been."""
@@ -158,8 +167,8 @@ class Catalogue(Protocol):
 class Analysis(Protocol):
     """A picture being looked at."""
 
-    def result(self) -> PictureFacts:
-        """Wait and return the facts.
+    def result(self) -> Findings:
+        """Wait and return what was found.
 
         Raises: UnsupportedFormat, CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames,
             or Busy when no worker could be had.
@@ -172,8 +181,11 @@ class Analysis(Protocol):
 class ImageEngine(Protocol):
     """What looks at pictures, away from this process."""
 
-    def analyse(self, data: bytes, expected: Format) -> Analysis:
-        """Begin to decode-check data; returns at once. Raises: Busy when the queue is full."""
+    def analyse(self, data: bytes, expected: Format, strip: Strip = Strip.NONE) -> Analysis:
+        """Begin to look at data, all of it, and remove from it what strip says; returns at once.
+
+        Raises: Busy when the queue is full.
+        """
 
     def check(self) -> None:
         """Raise StorageUnavailable when no worker lives."""

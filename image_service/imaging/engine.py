@@ -6,8 +6,11 @@ from typing import Any
 
 import msgpack
 
+from ..domain.description import Description
+from ..domain.fingerprint import Fingerprint
 from ..domain.formats import Format
-from ..domain.image import PictureFacts
+from ..domain.image import Findings, PictureFacts
+from ..domain.strip import Strip
 from ..errors import CorruptImage
 from .pool import Job, WorkerPool
 
@@ -18,11 +21,17 @@ class PooledAnalysis:
     def __init__(self, job: Job) -> None:
         self._job = job
 
-    def result(self) -> PictureFacts:
+    def result(self) -> Findings:
         """See Analysis.result."""
-        reply, _ = self._job.result()
-        facts = reply["facts"]
-        return PictureFacts(**{**facts, "format": Format(facts["format"])})
+        reply, payload = self._job.result()
+        facts, fingerprint = reply["facts"], reply["fingerprint"]
+        return Findings(
+            PictureFacts(**{**facts, "format": Format(facts["format"])}),
+            Description(**reply["description"]),
+            Fingerprint(**fingerprint) if fingerprint else None,
+            data=payload if reply["changed"] else None,
+            removed=tuple(reply["removed"]),
+        )
 
     def cancel(self) -> None:
         """See Analysis.cancel."""
@@ -35,9 +44,9 @@ class PooledEngine:
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
 
-    def analyse(self, data: bytes, expected: Format) -> PooledAnalysis:
+    def analyse(self, data: bytes, expected: Format, strip: Strip = Strip.NONE) -> PooledAnalysis:
         """See ImageEngine.analyse."""
-        request = {"do": "analyse", "format": expected.value}
+        request = {"do": "analyse", "format": expected.value, "strip": strip.value}
         return PooledAnalysis(self._pool.submit(request, data))
 
     def decode_json(self, body: bytes) -> Any:

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Sizes in pixels, counts, bytes. Their names are the settings that errors tell of."""
+    """Sizes in pixels, counts, bytes, seconds. Names are the settings that errors tell of."""
 
     max_pixels: int = 50_000_000
     max_side_px: int = 16_384
     max_frames: int = 500
     max_frames_pixels: int = 250_000_000
+    max_jpeg_scans: int = 64
+    max_jpeg_scans_pixels: int = 500_000_000
+    max_icc_bytes: int = 4 * 1024 * 1024
+    max_text_bytes: int = 256 * 1024
     worker_memory_bytes: int = 1024 * 1024 * 1024
+    worker_cpu_s: float = 4.0
     max_message_bytes: int = 16 * 1024 * 1024

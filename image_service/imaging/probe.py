@@ -11,57 +11,88 @@ import struct
 import warnings
 from collections.abc import Iterator
 
-from PIL import ExifTags, Image, ImageFile, PngImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
+from ..domain.description import Description
 from ..domain.formats import Format
 from ..domain.image import PictureFacts
-from ..errors import CorruptImage, TooManyFrames, TooManyPixels, TruncatedImage
+from ..errors import (
+    CorruptImage,
+    LimitExceeded,
+    MetadataTooLarge,
+    TooManyFrames,
+    TooManyPixels,
+    TooManyScans,
+    TruncatedImage,
+)
 from .limits import Limits
+from .metadata import describe
 
-_MAX_TEXT_CHUNK_BYTES = 256 * 1024
-_MAX_TEXT_BYTES = 4 * 1024 * 1024
-_MAX_JPEG_SCANS = 64
+_TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20
-_MAX_JPEG_SCANS_PIXELS = 500_000_000
-_JPEG_DRAFT_SCALE = 8
+_DRAFT_SIDE_PX = 100
+_MAX_FRAME_MS = 1e9
 _SIDES_SWAPPED = frozenset((5, 6, 7, 8))
 _COLOR_SPACES = {
     "1": "Gray", "L": "Gray", "LA": "Gray", "La": "Gray", "I": "Gray", "F": "Gray",
     "CMYK": "CMYK", "YCbCr": "YCbCr", "LAB": "Lab", "HSV": "HSV",
 }  # fmt: skip
+_PNG_COLOR_TYPE_AT = 25
+_PNG_GREYS = (0, 4)
 _ALPHA_MODES = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 
 
-def set_up() -> None:
+def set_up(limits: Limits) -> None:
     """Load the decoders and set Pillow's own limits. Once per process."""
     Image.init()
     Image.MAX_IMAGE_PIXELS = None  # ours is checked in _check_size, for every frame
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    PngImagePlugin.MAX_TEXT_CHUNK = _MAX_TEXT_CHUNK_BYTES
-    PngImagePlugin.MAX_TEXT_MEMORY = _MAX_TEXT_BYTES
+    # Pillow holds a PNG's inflated colour profile to the limit of texts, too.
+    PngImagePlugin.MAX_TEXT_CHUNK = max(limits.max_text_bytes, limits.max_icc_bytes)
+    PngImagePlugin.MAX_TEXT_MEMORY = limits.max_text_bytes * _TEXTS_PER_CHUNK
     warnings.simplefilter("ignore")
 
 
-def probe(data: bytes, expected: Format, limits: Limits) -> PictureFacts:
+class Look:
+    """What else is done with a picture while it is open; subclass for more than nothing."""
+
+    def described(self, description: Description) -> None:
+        """Take what the picture says of itself."""
+
+    def decoded(self, picture: Image.Image, orientation: int) -> None:
+        """Look at the pixels of the first frame, of a JPEG perhaps at a smaller scale.
+
+        orientation: EXIF 1..8, how the pixels must be turned to be upright.
+        """
+
+
+def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = None) -> PictureFacts:
     """Return what the picture is, after decoding as much as shows that all of it is there.
 
     Args:
         data: the whole file. expected: the format that its first bytes are of.
     Raises: CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames.
     """
+    look = look or Look()
     if expected is Format.WEBP:
         _check_size(*_webp_canvas(data), limits)
-    with _translated(), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
+    with _translated(limits), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
         if expected is Format.JPEG and not _is_one_scan(picture, data):
-            _check_scans(data, width * height)
+            _check_scans(data, width * height, limits)
+        _check_metadata(picture, limits)
         frames = _count_frames(picture, expected, limits)
-        orientation = _orientation(picture)
+        description = describe(picture, expected, data)
+        look.described(description)
+        orientation = description.orientation
         mode, has_alpha = picture.mode, _has_alpha(picture)
-        _decode(picture, expected, frames)
-    # Of a TIFF Pillow tells the size as it is shown already.
-    if orientation in _SIDES_SWAPPED and expected is not Format.TIFF:
+        _decode_first(picture, expected)
+        # A TIFF comes out of the decoder upright; of its size Pillow tells so already.
+        turn = 1 if expected is Format.TIFF else orientation
+        look.decoded(picture, turn)
+        duration_ms = _decode_others(picture, expected, frames)
+    if turn in _SIDES_SWAPPED:
         width, height = height, width
     return PictureFacts(
         format=expected,
@@ -71,7 +102,8 @@ def probe(data: bytes, expected: Format, limits: Limits) -> PictureFacts:
         animated=frames > 1 and expected is not Format.TIFF,
         orientation=orientation,
         has_alpha=has_alpha,
-        color_space=_COLOR_SPACES.get(mode.partition(";")[0], "RGB"),
+        color_space=_color_space(mode, expected, data),
+        duration_ms=duration_ms,
     )
 
 
@@ -112,12 +144,23 @@ def _is_one_scan(picture: Image.Image, data: bytes) -> bool:
     return "progressive" not in picture.info and data[start : start + 5] == header
 
 
-def _check_scans(data: bytes, pixels: int) -> None:
+def _check_scans(data: bytes, pixels: int, limits: Limits) -> None:
     # Every scan of a progressive JPEG goes over the whole picture: 882 legal ones take 32 s.
     scans = data.count(b"\xff\xda")
-    too_much_work = scans > _FREE_JPEG_SCANS and scans * pixels > _MAX_JPEG_SCANS_PIXELS
-    if scans > _MAX_JPEG_SCANS or too_much_work:
-        raise CorruptImage(f"its {scans} scans over {pixels:,} pixels are more than a photo needs")
+    if scans > limits.max_jpeg_scans:
+        raise TooManyScans("max_jpeg_scans", limits.max_jpeg_scans, scans)
+    if scans > _FREE_JPEG_SCANS and scans * pixels > limits.max_jpeg_scans_pixels:
+        limit = limits.max_jpeg_scans_pixels
+        raise TooManyScans("max_jpeg_scans_pixels", limit, scans * pixels)
+
+
+def _check_metadata(picture: Image.Image, limits: Limits) -> None:
+    profile = picture.info.get("icc_profile") or b""
+    if len(profile) > limits.max_icc_bytes:
+        raise MetadataTooLarge("max_icc_bytes", limits.max_icc_bytes, len(profile))
+    for value in picture.info.values():
+        if isinstance(value, str) and len(value) > limits.max_text_bytes:
+            raise MetadataTooLarge("max_text_bytes", limits.max_text_bytes, len(value))
 
 
 def _count_frames(picture: Image.Image, expected: Format, limits: Limits) -> int:
@@ -152,40 +195,49 @@ def _check_frames(frames: int, size: tuple[int, int], limits: Limits) -> None:
         raise TooManyFrames("max_frames_pixels", limits.max_frames_pixels, pixels)
 
 
-def _orientation(picture: Image.Image) -> int:
-    # getexif() on a PNG without EXIF would decode the whole picture to look behind it.
-    has_exif = "exif" in picture.info or picture.format == "TIFF"
-    try:
-        value = picture.getexif().get(ExifTags.Base.Orientation, 1) if has_exif else 1
-    except Exception:  # noqa: BLE001 - whatever is wrong with the EXIF, the picture still counts
-        return 1
-    return value if value in range(1, 9) else 1
+def _color_space(mode: str, expected: Format, data: bytes) -> str:
+    if expected is Format.PNG and data[_PNG_COLOR_TYPE_AT] in _PNG_GREYS:
+        return "Gray"  # Pillow opens 16-bit grey with alpha as RGBA
+    return _COLOR_SPACES.get(mode.partition(";")[0], "RGB")
 
 
 def _has_alpha(picture: Image.Image) -> bool:
     return picture.mode in _ALPHA_MODES or "transparency" in picture.info
 
 
-def _decode(picture: Image.Image, expected: Format, frames: int) -> None:
+def _decode_first(picture: Image.Image, expected: Format) -> None:
     if expected is Format.JPEG:
-        # An eighth of the size runs over every byte of the file at a third of the work.
+        # An eighth of the size runs over every byte of the file at a third of the work. Small
+        # pictures stay large enough to take a fingerprint of.
         width, height = picture.size
-        eighth = max(1, width // _JPEG_DRAFT_SCALE), max(1, height // _JPEG_DRAFT_SCALE)
-        picture.draft(None, eighth)
+        picture.draft(None, (max(_DRAFT_SIDE_PX, width // 8), max(_DRAFT_SIDE_PX, height // 8)))
     picture.load()
-    if expected is Format.TIFF:
-        return  # further pages are kept as they are
+
+
+def _decode_others(picture: Image.Image, expected: Format, frames: int) -> int | None:
+    """Decode the other frames; return how long all of them last, in ms, None for a still."""
+    if frames == 1 or expected is Format.TIFF:
+        return None  # further pages of a TIFF are kept as they are
+    total = _duration_ms(picture)
     for index in range(1, frames):
         picture.seek(index)
         picture.load()
+        total += _duration_ms(picture)
+    return round(total)
+
+
+def _duration_ms(picture: Image.Image) -> float:
+    value = picture.info.get("duration", 0)
+    is_time = isinstance(value, (int, float)) and 0 <= value < _MAX_FRAME_MS
+    return value if is_time else 0
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def _translated(limits: Limits) -> Iterator[None]:
     """Turn whatever a decoder raises about a bad file into CorruptImage or TruncatedImage."""
     try:
         yield
-    except (CorruptImage, TooManyFrames, TooManyPixels):
+    except (CorruptImage, LimitExceeded):
         raise
     except MemoryError:
         raise CorruptImage("decoding it takes more memory than allowed") from None
@@ -197,6 +249,9 @@ def _translated() -> Iterator[None]:
             OverflowError, ZeroDivisionError, AttributeError, AssertionError, RecursionError,
             RuntimeError, NotImplementedError) as exc:  # fmt: skip
         text = str(exc).lower()
+        if "max_text_chunk" in text or "too much memory used in text" in text:
+            actual = PngImagePlugin.MAX_TEXT_CHUNK + 1
+            raise MetadataTooLarge("max_text_bytes", limits.max_text_bytes, actual) from None
         if "truncated" in text or "not enough" in text or "unexpected end" in text:
             raise TruncatedImage("the data ends too early") from None
         raise CorruptImage("its data is damaged") from None

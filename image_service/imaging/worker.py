@@ -7,62 +7,41 @@ A crash, a hang or too much memory here costs one picture, never the service.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import json
-import os
-import resource
-import signal
 import socket
 import sys
 from typing import Any
 
+from kombu.utils.json import loads
+from msgpack import packb
+
 from ..domain.formats import Format
 from ..domain.payload import from_node_buffer, is_node_buffer
+from ..domain.strip import Strip
 from ..errors import CorruptImage, ImageServiceError
-from . import protocol
+from . import protocol, sandbox
+from .examine import examine, set_up
 from .limits import Limits
-from .probe import probe, set_up
 
-_NICENESS = 10
-_PR_SET_PDEATHSIG = 1
 _MAX_CONTAINERS = 20_000
 
 
 def main() -> None:
     """Serve requests from standard input's socket until it closes."""
     limits = Limits(**json.loads(sys.argv[-1]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the service's to handle
-    _die_with_the_service()
-    set_up()
-    # Calls that answer at once come first: their slowest hundredth waits a third less for it.
-    os.nice(_NICENESS)
+    set_up(limits)
     gc.freeze()  # nothing of the modules is ever garbage: looking at them again costs time
-    _limit_resources(limits)
     sock = socket.socket(fileno=0)
+    sandbox.enter(limits)
     sock.setblocking(True)  # a green service hands over a socket that does not block
     with contextlib.suppress(EOFError, ConnectionError):
         protocol.send(sock, {"ready": True})
         while True:
             request, data = protocol.receive(sock, max_payload_bytes=limits.max_message_bytes)
+            sandbox.limit_cpu(limits.worker_cpu_s)
             reply, payload = _answer(request, data, limits)
             protocol.send(sock, reply, payload)
-
-
-def _die_with_the_service() -> None:
-    """Ask Linux for SIGKILL when the service dies while this process is deep in a decoder.
-
-    Elsewhere the closed socket ends it after its picture.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _limit_resources(limits: Limits) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    with contextlib.suppress(ValueError, OSError):  # macOS has no working RLIMIT_AS
-        resource.setrlimit(resource.RLIMIT_AS, (limits.worker_memory_bytes,) * 2)
 
 
 def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
@@ -76,8 +55,16 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
 
 
 def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
-    facts = probe(data, Format(request["format"]), limits)
-    return {"facts": {**vars(facts), "format": facts.format.value}}, b""
+    expected, strip_mode = Format(request["format"]), Strip(request["strip"])
+    findings = examine(data, expected, limits, strip_mode=strip_mode)
+    reply = {
+        "facts": {**vars(findings.facts), "format": findings.facts.format.value},
+        "description": vars(findings.description),
+        "fingerprint": findings.fingerprint and vars(findings.fingerprint),
+        "removed": list(findings.removed),
+        "changed": findings.data is not None,
+    }
+    return reply, findings.data or b""
 
 
 def _decode_json(
@@ -90,9 +77,6 @@ def _decode_json(
     A Node Buffer takes half a second of C code that yields to no other thread; what comes back
     is msgpack with the bytes as bytes, which the service reads in a millisecond.
     """
-    from kombu.utils.json import loads
-    from msgpack import packb
-
     try:
         body = loads(data)
     except MemoryError:

@@ -10,8 +10,8 @@ from nameko.exceptions import ContainerBeingKilled
 from nameko.rpc import Rpc
 
 from ..dependencies import DELIVERY_CONTEXT_KEY, Core
+from ..domain.outcomes import Delivery
 from ..errors import ImageServiceError, ImageTooLarge
-from ..manager import Delivery
 from . import wire
 from .answers import failure_of
 from .lanes import HeavyLane, LightLane

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..domain.image import Image, human_size, rfc3339
+from ..domain.image import Image, checksum_text, human_size, rfc3339
 from ..domain.listing import ListQuery
+from ..domain.outcomes import Match, Usage
 from ..domain.ports import Page
 from ..health import HealthReport
-from ..manager import Usage
 
 _NO_METADATA = {"size": "", "format": "", "dimensions": ""}
 
-BLANK_UPLOAD = {"success": False, "imageId": "", "filename": "", "url": "", "metadata": None}
+BLANK_UPLOAD = {
+    "success": False, "imageId": "", "filename": "", "url": "", "metadata": None,
+    "duplicateOf": None,
+}  # fmt: skip
 BLANK_IMAGE = {"success": False, "imageId": "", "url": "", "metadata": _NO_METADATA}
+BLANK_SIMILAR = {"success": False, "imageId": "", "images": []}
 BLANK_DELETE = {"success": False, "imageId": ""}
 BLANK_LIST = {
     "success": False, "images": [], "total": 0, "totalIsExact": True, "nextCursor": None,
@@ -49,7 +55,16 @@ class Replies:
             "url": self.url(image),
             "message": "Image stored.",
             "metadata": metadata(image),
+            "duplicateOf": image.duplicate_of,
         }
+
+    def similar(self, image_id: str, matches: Sequence[Match]) -> dict[str, Any]:
+        """Return find_similar's reply."""
+        found = [
+            {**self._listed(match.image), "distance": match.distance, "identical": match.identical}
+            for match in matches
+        ]
+        return {"success": True, "imageId": image_id, "images": found}
 
     def image(self, image: Image) -> dict[str, Any]:
         """Return get_image's reply."""
@@ -82,13 +97,14 @@ class Replies:
             "width": image.facts.width,
             "height": image.facts.height,
             "createdAt": rfc3339(image.created_ms),
+            "thumbhash": _fingerprint(image)["thumbhash"],
             "tags": list(image.tags),
         }
 
 
 def metadata(image: Image) -> dict[str, Any]:
     """Return the metadata object of an image."""
-    facts = image.facts
+    facts, said = image.facts, image.description
     return {
         "size": human_size(image.size_bytes),
         "format": facts.format.value,
@@ -100,13 +116,41 @@ def metadata(image: Image) -> dict[str, Any]:
         "contentType": facts.format.content_type,
         "createdAt": rfc3339(image.created_ms),
         "checksum": image.checksum,
+        "sentChecksum": checksum_text(image.sent_sha256 or image.sha256),
+        "removedMetadata": list(image.removed),
         "animated": facts.animated,
         "frames": facts.frames,
+        "durationMs": facts.duration_ms,
+        "loopCount": said.loop_count,
         "orientation": facts.orientation,
         "hasAlpha": facts.has_alpha,
         "colorSpace": facts.color_space,
+        "iccProfile": said.icc_profile,
+        "bitDepth": said.bit_depth,
+        "dpi": said.dpi,
+        "exif": dict(said.exif),
+        "location": said.location,
+        "title": said.title,
+        "description": said.description,
+        "creator": list(said.creator),
+        "keywords": list(said.keywords),
+        "rights": said.rights,
+        "comment": said.comment,
+        **_fingerprint(image),
         "tags": list(image.tags),
         "attributes": dict(image.attributes),
+    }
+
+
+def _fingerprint(image: Image) -> dict[str, str | None]:
+    """Return an image's fingerprint; nulls for one of before there were any."""
+    taken = image.fingerprint
+    if taken is None:
+        return dict.fromkeys(("dominantColor", "thumbhash", "perceptualHash"))
+    return {
+        "dominantColor": taken.dominant_color,
+        "thumbhash": base64.b64encode(taken.thumbhash).decode(),
+        "perceptualHash": f"{taken.perceptual_hash:016x}",
     }
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..domain.filename import fold
 from ..domain.formats import Format
-from ..domain.image import Image, PictureFacts, parse_image_ref
+from ..domain.image import Findings, Image, parse_image_ref
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.outcomes import Match
 from ..domain.ports import DuplicateRequest, FormatTotals, Page, RequestKey
+from ..domain.strip import Strip
 from ..errors import Busy, InvalidArgument, InvalidImageId, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -168,15 +170,19 @@ class MemoryCatalogue:
         """End as a killed process does: its requests in flight stay marked."""
         self.records.alive.discard(self._process)
 
-    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> None:
+    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> Image:
         """See Catalogue.add."""
         for request in requests:
             self._check_may_finish(request)
         if image.id in self.records.images:
             raise StorageUnavailable("its catalogue failed")
+        equal = [each for each in self.records.images.values() if each.sha256 == image.sha256]
+        oldest = min(equal, key=lambda each: each.created_ms, default=None)
+        added = replace(image, duplicate_of=oldest.id if oldest else None)
         for request in requests:
-            self._finish(request, image)
-        self.records.images[image.id] = image
+            self._finish(request, added)
+        self.records.images[image.id] = added
+        return added
 
     def get(self, image_id: str) -> Image | None:
         """See Catalogue.get."""
@@ -194,6 +200,18 @@ class MemoryCatalogue:
             self._finish(request, image)
         self.records.images.pop(image_id, None)
         return image
+
+    def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
+        """See Catalogue.find_similar."""
+        matches = [
+            Match.of(image, other)
+            for other in self.records.images.values()
+            if other.fingerprint and other.id != image.id
+        ]
+        matches.sort(key=lambda match: (match.image.created_ms, match.image.id), reverse=True)
+        near = [match for match in matches if match.distance <= max_distance]
+        near.sort(key=lambda match: (match.distance, not match.identical))
+        return [match.image.without_details() for match in near[:limit]]
 
     def withdraw(self, image: Image) -> None:
         """See Catalogue.withdraw."""
@@ -220,7 +238,7 @@ class MemoryCatalogue:
             if after is None or (place(image) < after if query.descending else place(image) > after)
         ]
         return Page(
-            images=tuple(rest[: query.limit]),
+            images=tuple(image.without_details() for image in rest[: query.limit]),
             has_more=len(rest) > query.limit,
             total=min(len(found), COUNTED_AT_MOST) if query.is_filtered else len(found),
             total_is_exact=not query.is_filtered or len(found) <= COUNTED_AT_MOST,
@@ -308,16 +326,16 @@ class InlineEngine:
     def __init__(self, limits: Limits | None = None) -> None:
         import warnings
 
+        from ..imaging.examine import set_up
         from ..imaging.limits import Limits
-        from ..imaging.probe import set_up
 
         self._limits = limits or Limits()
         with warnings.catch_warnings():
-            set_up()
+            set_up(self._limits)
 
-    def analyse(self, data: bytes, expected: Format) -> InlineAnalysis:
+    def analyse(self, data: bytes, expected: Format, strip: Strip = Strip.NONE) -> InlineAnalysis:
         """See ImageEngine.analyse."""
-        return InlineAnalysis(data, expected, self._limits)
+        return InlineAnalysis(data, expected, strip, self._limits)
 
     def check(self) -> None:
         """See ImageEngine.check."""
@@ -329,10 +347,11 @@ class InlineAnalysis:
 
     data: bytes
     expected: Format
+    strip: Strip
     limits: Limits
 
-    def result(self) -> PictureFacts:
+    def result(self) -> Findings:
         """See Analysis.result."""
-        from ..imaging.probe import probe
+        from ..imaging.examine import examine
 
-        return probe(self.data, self.expected, self.limits)
+        return examine(self.data, self.expected, self.limits, strip_mode=self.strip)

@@ -33,10 +33,10 @@ class Held:
         self.gate = Event()
         analyse = service.app.engine.analyse
 
-        def wait(data: bytes, expected: Any) -> Any:
+        def wait(*arguments: Any) -> Any:
             self.begun += 1
             self.gate.wait()
-            return analyse(data, expected)
+            return analyse(*arguments)
 
         monkeypatch.setattr(service.app.engine, "analyse", wait)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from image_service.domain.description import Description
+from image_service.domain.fingerprint import MAX_DISTANCE, Fingerprint
 from image_service.domain.formats import Format
-from image_service.domain.image import PictureFacts
+from image_service.domain.image import Image, PictureFacts
 from image_service.domain.listing import parse_list_query
 from image_service.domain.ports import Catalogue, DuplicateRequest, FormatTotals, RequestKey
 from image_service.errors import Busy, ImageServiceError, InvalidArgument
@@ -63,11 +66,81 @@ def test_an_image_comes_back_with_every_field(catalogue: Catalogue) -> None:
         facts=PictureFacts(Format.AVIF, 16_384, 1, 500, True, 8, True, "CMYK"),
         tags=("b", "a", "ß"),
         attributes={"k": "", "ключ": "значение\n"},
+        description=Description(
+            exif={"ISO": 1, "Make": "ä"},
+            location={"latitude": -1.5, "longitude": 2},
+            title="ключ",
+            keywords=["a", "b"],
+            bit_depth=16,
+            loop_count=0,
+        ),
+        fingerprint=Fingerprint("#00ff7f", bytes(range(25)), 2**64 - 1),
+        removed=("exif", "gps"),
+        sent_sha256=bytes(range(32)),
     )
+    assert catalogue.add(image, [asked()]) == image
+    assert catalogue.get(image.id) == image
+    assert catalogue.find_request(asked()) == image
+    assert catalogue.page(parse_list_query()).images == (image.without_details(),)
+    assert catalogue.remove(image.id) == image
+
+
+def test_an_image_of_before_there_were_fingerprints_comes_back(catalogue: Catalogue) -> None:
+    image = new_image(fingerprint=None)
     catalogue.add(image)
     assert catalogue.get(image.id) == image
-    assert catalogue.page(parse_list_query()).images == (image,)
-    assert catalogue.remove(image.id) == image
+
+
+def test_a_duplicate_names_the_oldest_image_of_the_same_bytes(catalogue: Catalogue) -> None:
+    first, second, third, other = (
+        new_image(sha256=digest, created_ms=NOON_MS + offset)
+        for digest, offset in ((b"a" * 32, 5), (b"a" * 32, 9), (b"a" * 32, 7), (b"b" * 32, 0))
+    )
+    added = [catalogue.add(image, [asked(image.id)]) for image in (first, second, third, other)]
+    assert [image.duplicate_of for image in added] == [None, first.id, first.id, None]
+    assert catalogue.get(second.id) == added[1]
+    assert catalogue.find_request(asked(second.id)) == added[1]
+
+
+def looks_like(perceptual_hash: int, **changes: Any) -> Image:
+    return new_image(fingerprint=Fingerprint("#000000", b"12345", perceptual_hash), **changes)
+
+
+def test_look_alikes_come_nearest_first_then_newest_first(catalogue: Catalogue) -> None:
+    wanted = looks_like(0xF0F0_F0F0_F0F0_F0F0)
+    near = looks_like(0xF0F0_F0F0_F0F0_F0F1, created_ms=NOON_MS)
+    same = looks_like(0xF0F0_F0F0_F0F0_F0F0, created_ms=NOON_MS + 1)
+    copy = looks_like(0xF0F0_F0F0_F0F0_F0F0, sha256=wanted.sha256, created_ms=NOON_MS - 9)
+    newer = looks_like(0xF0F0_F0F0_F0F0_F0F0, created_ms=NOON_MS + 2)
+    signs = looks_like(0x70F0_F0F0_F0F0_F0F0, created_ms=NOON_MS + 3)  # the topmost bit differs
+    far = looks_like(0x0F0F_0F0F_0F0F_0F0F)
+    for image in (wanted, near, same, newer, signs, far, new_image(fingerprint=None)):
+        catalogue.add(image)
+    copy = catalogue.add(copy)
+
+    def found(**arguments: int) -> list[Image]:
+        return catalogue.find_similar(wanted, **{"max_distance": 8, "limit": 50, **arguments})
+
+    assert found() == [image.without_details() for image in (copy, newer, same, signs, near)]
+    assert [image.id for image in found(limit=3)] == [copy.id, newer.id, same.id]
+    assert [image.id for image in found(max_distance=0)] == [copy.id, newer.id, same.id]
+    catalogue.remove(newer.id)
+    assert [image.id for image in found(max_distance=0)] == [copy.id, same.id]
+
+
+@pytest.mark.parametrize("max_distance", range(MAX_DISTANCE + 1))
+def test_every_image_within_the_distance_is_found(catalogue: Catalogue, max_distance: int) -> None:
+    chance = random.Random(max_distance)
+    wanted = looks_like(chance.getrandbits(64))
+    expected = set()
+    for flips in range(13):
+        for _ in range(4):
+            mask = sum(1 << bit for bit in chance.sample(range(64), flips))
+            image = looks_like(wanted.fingerprint.perceptual_hash ^ mask)
+            catalogue.add(image)
+            expected |= {image.id} if flips <= max_distance else set()
+    found = catalogue.find_similar(wanted, max_distance=max_distance, limit=1000)
+    assert {image.id for image in found} == expected
 
 
 def test_what_one_process_adds_or_removes_the_others_see(catalogues: Any) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from typing import Any
 
 from image_service.domain.formats import Format
-from image_service.domain.image import PictureFacts
+from image_service.domain.image import Findings, PictureFacts
 from image_service.domain.listing import ListQuery
+from image_service.domain.strip import Strip
 from image_service.errors import StorageUnavailable
 from image_service.manager import StorageManager
 from image_service.testing import (
@@ -61,16 +62,16 @@ class StubEngine:
         self.failure: BaseException | None = None
         self.looked_at: list[Format] = []
 
-    def analyse(self, data: bytes, expected: Format) -> StubEngine:
+    def analyse(self, data: bytes, expected: Format, strip: Strip = Strip.NONE) -> StubEngine:
         if self.refusal:
             raise self.refusal
         self.looked_at.append(expected)
         return self
 
-    def result(self) -> PictureFacts:
+    def result(self) -> Findings:
         if self.failure:
             raise self.failure
-        return PictureFacts(format=self.looked_at[-1], width=8, height=6)
+        return Findings(PictureFacts(format=self.looked_at[-1], width=8, height=6))
 
     def check(self) -> None:
         pass

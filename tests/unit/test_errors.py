@@ -40,6 +40,14 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
      ["500", "501", "max_frames", "Shorten"]),
     ("too_many_frames", False, errors.TooManyFrames("max_frames_pixels", 5_000, 6_000),
      ["5,000", "6,000", "pixels in all its frames"]),
+    ("too_many_scans", False, errors.TooManyScans("max_jpeg_scans", 64, 882),
+     ["64", "882", "max_jpeg_scans", "encoder"]),
+    ("too_many_scans", False, errors.TooManyScans("max_jpeg_scans_pixels", 5_000, 6_000),
+     ["5,000", "6,000", "pixels in all its scans"]),
+    ("metadata_too_large", False, errors.MetadataTooLarge("max_icc_bytes", 5_000, 6_000),
+     ["5,000", "6,000", "max_icc_bytes", "profile", "without it"]),
+    ("metadata_too_large", False, errors.MetadataTooLarge("max_text_bytes", 5_000, 6_000),
+     ["5,000", "6,000", "max_text_bytes", "text"]),
     ("unsupported_format", False, errors.UnsupportedFormat("SVG"), ["SVG", "JPEG, PNG, GIF"]),
     ("type_mismatch", False, errors.TypeMismatch("jpg", "png"), [".jpg", "png", "extension"]),
     ("corrupt_image", False, errors.CorruptImage("why"), ["why", "again"]),
@@ -63,7 +71,8 @@ CONTRACT_CODES = set(
         corrupt_image truncated_image image_too_large too_many_pixels too_many_frames
         invalid_filename invalid_argument quota_exceeded storage_full storage_unavailable
         image_damaged internal_error unauthorized forbidden rate_limited upload_not_found
-        offset_mismatch checksum_mismatch busy reply_too_large""",
+        offset_mismatch checksum_mismatch busy reply_too_large
+        too_many_scans metadata_too_large""",
     )
 )
 

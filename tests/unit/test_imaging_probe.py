@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +19,7 @@ from image_service.errors import (
     ImageServiceError,
     TooManyFrames,
     TooManyPixels,
+    TooManyScans,
     TruncatedImage,
 )
 from image_service.imaging.limits import Limits
@@ -31,8 +34,20 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker
 @pytest.fixture(autouse=True, scope="module")
 def _set_up() -> Iterator[None]:
     with warnings.catch_warnings():
-        set_up()
+        set_up(LIMITS)
         yield
+
+
+def test_grey_of_sixteen_bits_with_alpha_is_grey() -> None:
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 4, 0, 0, 0)
+    rows = zlib.compress(b"\0" + bytes(range(8)))
+    chunks = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    facts = probe(data, Format.PNG, LIMITS)
+    assert (facts.color_space, facts.has_alpha) == ("Gray", True)
 
 
 @pytest.mark.parametrize("format_", Format)
@@ -247,5 +262,5 @@ def test_scans_of_a_progressive_photo_are_counted_whatever_its_metadata_say() ->
     sequential = jpeg((64, 48))
     header = sequential[sequential.rindex(b"\xff\xda") :][:14]
     segment = b"\xff\xfe" + (2 + len(header)).to_bytes(2, "big") + header
-    with pytest.raises(CorruptImage, match="scans"):
+    with pytest.raises(TooManyScans, match="scans"):
         probe(data[:2] + segment + data[2:], Format.JPEG, Limits())

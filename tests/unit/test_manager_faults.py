@@ -7,13 +7,13 @@ import itertools
 
 import pytest
 
+from image_service.domain.outcomes import Delivery
 from image_service.errors import (
     ImageNotFound,
     ImageServiceError,
     StorageFull,
     StorageUnavailable,
 )
-from image_service.manager import Delivery
 from tests.unit.faults import PICTURE, World, set_faults
 
 MODES = ("works", "before", "after")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from image_service.domain.outcomes import Delivery
 from image_service.errors import (
     Busy,
     CorruptImage,
@@ -11,7 +12,6 @@ from image_service.errors import (
     InvalidArgument,
     StorageUnavailable,
 )
-from image_service.manager import Delivery
 from tests.unit.faults import DAY_S, OTHER_PICTURE, PICTURE, World
 
 FIRST = Delivery("reply-queue\0correlation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import json
 import logging
@@ -9,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from image_service.domain.description import Description
+from image_service.domain.fingerprint import Fingerprint
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
 from image_service.domain.listing import parse_list_query
+from image_service.domain.outcomes import Match, Usage
 from image_service.domain.ports import FormatTotals, Page
 from image_service.errors import ImageNotFound, ImageTooLarge
 from image_service.health import CheckResult, HealthReport
-from image_service.manager import Usage
 from image_service.rpc import replies
 from image_service.rpc.answers import answers, failure_of
 from image_service.testing import NOON_MS
@@ -31,6 +34,23 @@ IMAGE = Image(
     facts=PictureFacts(Format.JPEG, 2725, 2225, orientation=6),
     tags=("a", "b"),
     attributes={"k": "v"},
+    description=Description(
+        exif={"FNumber": 2.8},
+        location={"latitude": 52.5, "longitude": 13.4},
+        title="T",
+        description="D",
+        creator=["C"],
+        keywords=["K"],
+        rights="R",
+        comment="O",
+        dpi=[72, 72],
+        icc_profile="Display P3",
+        bit_depth=8,
+    ),
+    fingerprint=Fingerprint("#0a0b0c", b"12345", 0xABC),
+    removed=("xmp",),
+    sent_sha256=b"\xff" * 32,
+    duplicate_of=ID[:-1] + "8",
 )
 MAKE = replies.Replies("http://localhost:3001")
 METADATA = {
@@ -49,6 +69,24 @@ METADATA = {
     "orientation": 6,
     "hasAlpha": False,
     "colorSpace": "RGB",
+    "sentChecksum": "sha256:" + "f" * 64,
+    "removedMetadata": ["xmp"],
+    "durationMs": None,
+    "loopCount": None,
+    "iccProfile": "Display P3",
+    "bitDepth": 8,
+    "dpi": [72, 72],
+    "exif": {"FNumber": 2.8},
+    "location": {"latitude": 52.5, "longitude": 13.4},
+    "title": "T",
+    "description": "D",
+    "creator": ["C"],
+    "keywords": ["K"],
+    "rights": "R",
+    "comment": "O",
+    "dominantColor": "#0a0b0c",
+    "thumbhash": "MTIzNDU=",
+    "perceptualHash": "0000000000000abc",
     "tags": ["a", "b"],
     "attributes": {"k": "v"},
 }
@@ -63,9 +101,30 @@ def holds(reply: dict[str, Any], expected: dict[str, Any]) -> None:
 def test_an_uploaded_image() -> None:
     reply = MAKE.uploaded(IMAGE)
     expected = {"success": True, "imageId": ID, "filename": "Ä b.JPG", "url": URL}
-    holds(reply, expected)
+    holds(reply, {**expected, "duplicateOf": ID[:-1] + "8"})
     assert reply["message"]
     holds(reply["metadata"], METADATA)
+
+
+def test_what_is_stored_as_sent_has_one_checksum() -> None:
+    told = replies.metadata(dataclasses.replace(IMAGE, sent_sha256=None))
+    assert told["sentChecksum"] == told["checksum"] == METADATA["checksum"]
+
+
+def test_an_image_of_before_there_were_fingerprints() -> None:
+    told = replies.metadata(dataclasses.replace(IMAGE, fingerprint=None))
+    names = ("dominantColor", "thumbhash", "perceptualHash")
+    assert [told[name] for name in names] == [None, None, None]
+
+
+def test_look_alikes() -> None:
+    other = dataclasses.replace(
+        IMAGE, id=ID[:-1] + "7", fingerprint=Fingerprint("#000000", b"12345", 0xABD)
+    )
+    reply = MAKE.similar(ID, [Match.of(IMAGE, other)])
+    holds(reply, {"success": True, "imageId": ID})
+    holds(reply["images"][0], {"imageId": other.id, "distance": 1, "identical": True})
+    assert reply["images"][0]["url"].endswith(other.id)
 
 
 def test_an_image() -> None:
@@ -94,6 +153,7 @@ def test_a_page_and_how_it_goes_on() -> None:
         "width": 2725,
         "height": 2225,
         "createdAt": "2026-01-01T12:00:00.000Z",
+        "thumbhash": "MTIzNDU=",
         "tags": ["a", "b"],
     }
     holds(reply["images"][0], listed)

@@ -1,0 +1,54 @@
+"""What the use cases are asked with and answer, beside images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .fingerprint import distance
+from .formats import Format
+from .image import Image
+from .ports import FormatTotals
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a request came: key is what a redelivery of it has in common with it ("" if nothing)."""
+
+    key: str = ""
+    redelivered: bool = False
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What the store holds, by format, and the bytes free beside it."""
+
+    by_format: Mapping[Format, FormatTotals]
+    free_bytes: int
+
+    @property
+    def files(self) -> int:
+        """Number of images."""
+        return sum(totals.files for totals in self.by_format.values())
+
+    @property
+    def bytes(self) -> int:
+        """Their bytes together."""
+        return sum(totals.bytes for totals in self.by_format.values())
+
+
+@dataclass(frozen=True)
+class Match:
+    """An image that looks like another. distance: bits of 64; identical: the same bytes."""
+
+    image: Image
+    distance: int
+    identical: bool
+
+    @classmethod
+    def of(cls, one: Image, other: Image) -> Match:
+        """Compare two images that have fingerprints."""
+        assert one.fingerprint
+        assert other.fingerprint
+        bits = distance(one.fingerprint.perceptual_hash, other.fingerprint.perceptual_hash)
+        return cls(other, bits, one.sha256 == other.sha256)
