@@ -42,6 +42,7 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.uploads $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.lookups $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.health $(ARGS)
+	@$(VENV_PYTHON) -m benchmarks.analysis
 
 docs: venv ## write docs/configuration.md from config.yaml
 	@$(VENV_PYTHON) -m scripts.config_docs
