@@ -74,7 +74,6 @@ def warm_up() -> None:
         picture.save(srgb, "PNG", icc_profile=profile)
     with Image.open(srgb) as picture:
         describe(picture, Format.PNG, srgb.getvalue())
-    read_xmp(b'<a xmlns="http://purl.org/dc/elements/1.1/"/>')
 
 
 def _block(info: Mapping[Any, Any], format_: Format, data: bytes) -> Block | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Mapping
 
+from .guard import guarded
+
 _SIGNATURE_BYTES = 8
 _MAX_CHUNKS = 4_000
 _MAX_TEXTS = 64
@@ -36,7 +38,7 @@ def late_texts(data: bytes) -> dict[str, str | bytes]:
         behind = behind or kind == b"IDAT"
         if behind and kind in (b"tEXt", b"zTXt", b"iTXt") and end - start <= _MAX_TEXT_BYTES:
             keyword, _, rest = data[start:end].partition(b"\0")
-            value = _text(kind, rest)
+            value = guarded(b"", _text, kind, rest)
             is_xmp = keyword == _XMP_KEYWORD and kind == b"iTXt"
             key = "xmp" if is_xmp else keyword.decode("latin-1")
             found[key] = value if is_xmp else value.decode(_ENCODINGS[kind], "replace")
@@ -49,7 +51,7 @@ _ENCODINGS = {b"tEXt": "latin-1", b"zTXt": "latin-1", b"iTXt": "utf-8"}
 
 
 def _text(kind: bytes, rest: bytes) -> bytes:
-    """Return a text chunk's text from what follows its keyword: b"" if it cannot be read."""
+    """Return a text chunk's text from what follows its keyword."""
     if kind == b"tEXt":
         return rest
     if kind == b"zTXt":
@@ -60,10 +62,7 @@ def _text(kind: bytes, rest: bytes) -> bytes:
 
 
 def _inflated(data: bytes) -> bytes:
-    try:
-        return zlib.decompressobj().decompress(data, _MAX_TEXT_BYTES)
-    except zlib.error:
-        return b""
+    return zlib.decompressobj().decompress(data, _MAX_TEXT_BYTES)
 
 
 def raw_profile(info: Mapping[object, object], *names: str) -> bytes | None:
