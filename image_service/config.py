@@ -71,6 +71,7 @@ class Settings(BaseModel):
 
     max_upload_bytes: Bytes = 10 * MIB
     max_message_bytes: Bytes = 16 * MIB
+    max_call_bytes: Bytes = MIB
     max_pixels: int = Field(50_000_000, ge=1, le=1_000_000_000)
     max_side_px: int = Field(16_384, ge=1, le=65_535)
     max_frames: int = Field(500, ge=1, le=100_000)

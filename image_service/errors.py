@@ -110,19 +110,19 @@ class LimitExceeded(ImageServiceError):
 class ImageTooLarge(LimitExceeded):
     """Raised when a picture or a request has more bytes than allowed.
 
-    setting is max_upload_bytes (the picture) or max_message_bytes (the whole request).
+    setting is max_upload_bytes (the picture), max_message_bytes (the whole request) or
+    max_call_bytes (a request that carries no picture).
     """
 
     code = "image_too_large"
 
     def __str__(self) -> str:
-        what = "request" if self.setting == "max_message_bytes" else "picture"
-        advice = (
-            "Send the bytes with the msgpack serializer, which adds nothing to them, "
-            "or a smaller picture"
-            if what == "request"
-            else "Send a smaller picture"
-        )
+        what = "picture" if self.setting == "max_upload_bytes" else "request"
+        advice = {
+            "max_message_bytes": "Send the bytes with the msgpack serializer, which adds nothing "
+            "to them, or a smaller picture",
+            "max_call_bytes": "Send less in one call",
+        }.get(self.setting, "Send a smaller picture")
         return (
             f"The {what} has {self.actual:,} bytes; the limit {self.setting} is "
             f"{self.limit:,} bytes. {advice}."

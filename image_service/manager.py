@@ -53,7 +53,6 @@ class _Upload:
     filename: str
     tags: tuple[str, ...]
     attributes: Mapping[str, str]
-    expected_digest: bytes | None
     delivery: Delivery
 
 
@@ -117,10 +116,9 @@ class StorageManager:
         expected_digest = arguments.checksum(checksum)
         key = _idempotency_key(idempotency_key)
         data = to_bytes(file, max_bytes=self._max_upload_bytes)
+        _check_digest(data, expected_digest)
         delivery = delivery or Delivery()
-        upload = _Upload(
-            data, checked_name, checked_tags, checked_attributes, expected_digest, delivery
-        )
+        upload = _Upload(data, checked_name, checked_tags, checked_attributes, delivery)
         try:
             self._raise_if_done(upload)
             return self._add_once(upload, key) if key else self._add(upload)
@@ -224,7 +222,6 @@ class StorageManager:
             raise
 
     def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
-        _check_digest(upload.data, upload.expected_digest)
         detected = sniff(upload.data)
         if detected is None:
             raise UnsupportedFormat(describe_unsupported(upload.data))
@@ -341,7 +338,8 @@ class StorageManager:
         if not delivery.key:
             return None
         digest = hashlib.sha256(delivery.key.encode() + b"\0" + content).hexdigest()
-        return RequestKey("delivery:" + digest, self._clock.now_ms())
+        arrived_ms = None if delivery.redelivered else delivery.arrived_ms
+        return RequestKey("delivery:" + digest, self._clock.now_ms(), arrived_ms=arrived_ms)
 
 
 def _idempotency_key(value: object) -> str:

@@ -20,7 +20,7 @@ _INSERT_IF_NEW = sqlite.insert(requests).on_conflict_do_nothing()
 def find(connection: sa.Connection, request: RequestKey) -> Image | None:
     """Return the image of a request that has ended, None if it never came or is in flight."""
     row = _row(connection, request)
-    if row is None or row.image is None:
+    if row is None or row.image is None or request.is_another_than(row.created_ms):
         return None
     _check_digest(row, request)
     return from_snapshot(row.image)
@@ -69,11 +69,13 @@ def finish(connection: sa.Connection, request: RequestKey, image: Image, *, hold
     if connection.execute(_INSERT_IF_NEW, {**new, **outcome}).rowcount:
         return
     row = _row(connection, request)
-    if row.image is not None:
-        raise DuplicateRequest(from_snapshot(row.image))
-    if row.holder != holder:
-        raise Busy("another process has taken this request over")
-    connection.execute(sa.update(requests).where(requests.c.key == request.key), outcome)
+    if not request.is_another_than(row.created_ms):
+        if row.image is not None:
+            raise DuplicateRequest(from_snapshot(row.image))
+        if row.holder != holder:
+            raise Busy("another process has taken this request over")
+    update = sa.update(requests).where(requests.c.key == request.key)
+    connection.execute(update, {**new, **outcome})
 
 
 def abandon(connection: sa.Connection, request: RequestKey, *, holder: str) -> None:

@@ -132,7 +132,8 @@ def parse_image_ref(text: object) -> ImageRef:
     """
     match = _ID.fullmatch(text) if isinstance(text, str) else None
     if not match:
-        raise InvalidImageId(str(text)[:80])
+        # Text only is repeated: writing out what else was sent may take a second.
+        raise InvalidImageId(text[:80] if isinstance(text, str) else type(text).__name__)
     return ImageRef(match["id"], match["extension"])
 
 

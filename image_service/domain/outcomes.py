@@ -17,6 +17,7 @@ class Delivery:
 
     key: str = ""
     redelivered: bool = False
+    arrived_ms: int = 0
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,18 @@ class RequestKey:
 
     key: a digest, so that it has one size; made_ms: Unix milliseconds; digest: SHA-256 of the
     bytes that the same key must come with again, b"" where the key alone says it all.
+    arrived_ms: of a request that was not redelivered. One remembered from before it arrived is
+    another one: some clients count their correlation ids from one at every start.
     """
 
     key: str
     made_ms: int
     digest: bytes = b""
+    arrived_ms: int | None = None
+
+    def is_another_than(self, remembered_ms: int) -> bool:
+        """Tell whether the request of this key remembered at that time cannot be this one."""
+        return self.arrived_ms is not None and remembered_ms < self.arrived_ms
 
 
 class DuplicateRequest(Exception):

@@ -49,17 +49,18 @@ class PooledEngine:
         request = {"do": "analyse", "format": expected.value, "strip": strip.value}
         return PooledAnalysis(self._pool.submit(request, data))
 
-    def decode_json(self, body: bytes) -> Any:
-        """Return what a large JSON message holds, Node Buffers as bytes.
+    def decode_message(self, encoding: str, body: bytes) -> Any:
+        """Return what a large "json" or "msgpack" message holds, Node Buffers as bytes.
 
-        Raises: ValueError if it is no JSON, or too much of it for a worker; Busy.
+        Raises: ValueError if it is no message, or too much of it; Busy.
         """
         try:
-            reply, payload = self._pool.submit({"do": "decode_json"}, body).result()
+            request = {"do": "decode", "encoding": encoding}
+            reply, payload = self._pool.submit(request, body).result()
         except CorruptImage as exc:
             raise ValueError("decoding it takes more memory or time than allowed") from exc
-        if reply.get("malformed"):
-            raise ValueError("not JSON")
+        if reply["malformed"]:
+            raise ValueError(f"not {encoding.upper()}, or too much of it")
         return msgpack.unpackb(payload, strict_map_key=False)
 
     def check(self) -> None:

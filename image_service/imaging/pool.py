@@ -5,6 +5,7 @@ Written against plain sockets and queues, which eventlet makes green where the s
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import queue
@@ -33,6 +34,7 @@ _BOOT = (
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PILLOW_BLOCKS_MAX": "16", "OPENBLAS_NUM_THREADS": "1"}
 _WAITS_PER_TIMEOUT = 3
 _START_TIMEOUT_S = 30
+_END_TIMEOUT_S = 2
 
 
 class _Worker:
@@ -76,15 +78,29 @@ class _Worker:
         self.jobs_done += 1
         return protocol.receive(self._sock, max_payload_bytes=self._limits.max_message_bytes * 2)
 
-    @property
-    def ran_out_of_cpu(self) -> bool:
-        """Whether it ended of the limit of processor time that it had set itself."""
-        return bool(self._process.returncode == -signal.SIGXCPU)
+    def wait_for_end(self) -> int:
+        """Return the signal that ended it, 0 for none; it has closed its socket, so it is going."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return max(0, -self._process.wait(timeout=_END_TIMEOUT_S))
+        return 0
 
     def end(self) -> None:
         self._sock.close()
         self._process.kill()
         self._process.wait()
+
+
+class _OutOfTime(CorruptImage):
+    """A picture takes more processor time than allowed: another try would, too."""
+
+
+class _TryAgain(Exception):
+    """A worker was lost: _TryAgain(failure), which it is if the next one is lost, too."""
+
+    @property
+    def failure(self) -> ImageServiceError:
+        error: ImageServiceError = self.args[0]
+        return error
 
 
 class WorkerPool:
@@ -190,6 +206,7 @@ class Job:
         self._request = request
         self._data = data
         self._worker: _Worker | None = None
+        self._is_sent = False
 
     def begin(self, worker: _Worker) -> None:
         """Send the job to worker, so that it is at work while the caller does something else."""
@@ -201,46 +218,65 @@ class Job:
             self._pool.replace(worker)
             raise
         else:
-            self._worker = worker
+            self._worker, self._is_sent = worker, True
 
     def result(self) -> tuple[dict[str, Any], bytes]:
         """Wait for the answer.
 
-        Raises: the worker's own error; CorruptImage when the job killed two workers in a row
-            or took too long; Busy.
+        Raises: the worker's own error; CorruptImage when the job crashed two workers in a row or
+            took too much processor time; Busy when no worker came free or lived to answer.
         """
-        for _ in range(2):  # a worker may also have died of something else: try once more
-            worker, self._worker = self._worker, None
-            try:
-                if worker is None:
-                    worker = self._pool.acquire()
-                    worker.send(self._request, self._data)
-                reply, payload = worker.receive()
-            except TimeoutError:
-                self._give_up(worker, "took longer than its time limit")
-                why = f"decoding it takes longer than {self._pool.timeout_s:g} s"
-                raise CorruptImage(why) from None
-            except (EOFError, OSError, ValueError):  # ValueError: it answered nonsense
-                self._give_up(worker, "died")
-                if worker and worker.ran_out_of_cpu:
-                    why = f"decoding it takes more than {self._pool.cpu_s:g} s of a processor"
-                    raise CorruptImage(why) from None
-            except Busy:
-                raise
-            except BaseException:
-                self._give_up(worker, "was given up")
-                raise
-            else:
-                self._pool.release(worker)
-                if "error" in reply:
-                    raise _error(reply)
-                return reply, payload
-        raise CorruptImage("decoding it crashed the decoder or took more memory than allowed")
+        try:
+            return self._attempt()
+        except _TryAgain:  # the worker may have died of something else
+            pass
+        try:
+            return self._attempt()
+        except _TryAgain as exc:
+            raise exc.failure from None
+
+    def _attempt(self) -> tuple[dict[str, Any], bytes]:
+        worker, self._worker = self._worker, None
+        if worker is None:
+            worker = self._pool.acquire()
+        try:
+            if not self._is_sent:
+                worker.send(self._request, self._data)
+            self._is_sent = False
+            reply, payload = worker.receive()
+        except TimeoutError:
+            # A picture's own cost is limited in processor time: this is a machine in trouble.
+            self._give_up(worker, "took longer than its time limit")
+            raise Busy(f"an image worker took over {self._pool.timeout_s:g} s") from None
+        except (EOFError, OSError):
+            failure = self._cause_of_death(worker)
+            self._give_up(worker, "died")
+            if isinstance(failure, _OutOfTime):
+                raise failure from None
+            raise _TryAgain(failure) from None
+        except ValueError:
+            self._give_up(worker, "answered nonsense")
+            raise _TryAgain(CorruptImage("the decoder answered nonsense")) from None
+        except BaseException:
+            self._give_up(worker, "was given up")
+            raise
+        self._pool.release(worker)
+        if "error" in reply:
+            raise _error(reply)
+        return reply, payload
 
     def cancel(self) -> None:
         """Give the job up, if a worker has it, with the worker."""
         worker, self._worker = self._worker, None
         self._give_up(worker, "was given up")
+
+    def _cause_of_death(self, worker: _Worker) -> ImageServiceError:
+        ended_by = worker.wait_for_end()
+        if ended_by == signal.SIGXCPU:
+            return _OutOfTime(f"decoding it takes more than {self._pool.cpu_s:g} s of a processor")
+        if ended_by == signal.SIGKILL:
+            return Busy("image workers were ended from outside, as for want of memory")
+        return CorruptImage("decoding it crashed the decoder or took more memory than allowed")
 
     def _give_up(self, worker: _Worker | None, what: str) -> None:
         if worker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from nameko.exceptions import ContainerBeingKilled
 from nameko.rpc import Rpc
@@ -22,22 +22,27 @@ class LightRpc(Rpc):
 
     core = Core()
     rpc_consumer = LightLane()
+    size_settings: ClassVar[tuple[str, ...]] = ("max_message_bytes", "max_call_bytes")
+    """The settings that limit a request, in bytes."""
 
     def handle_request(self, request: wire.Request) -> None:
         """Decode the request and start a worker on it.
 
         Raises: MalformedRequest, IncorrectSignature, which the lane answers.
         """
+        arrived_ms = self.core.app.clock.now_ms()
         try:
             self._check_size(request)
-            args, kwargs = wire.decode(request, self.container.accept, self._decode_large_json)
+            args, kwargs = wire.decode(request, self.container.accept, self._decode_large)
         except ImageServiceError as exc:
             method = getattr(self.container.service_cls, self.method_name)
             self.rpc_consumer.answer(request, failure_of(method, exc), None)
             return
         self.check_signature(args, kwargs)
         context_data = request.context_data(self.header_prefix)
-        context_data[DELIVERY_CONTEXT_KEY] = Delivery(request.delivery_key, request.redelivered)
+        context_data[DELIVERY_CONTEXT_KEY] = Delivery(
+            request.delivery_key, request.redelivered, arrived_ms
+        )
         # The worker has what it needs; the raw bytes would double a large request's memory.
         request.message.body = b""
         try:
@@ -64,12 +69,13 @@ class LightRpc(Rpc):
         return inspect.signature(getattr(self.container.service_cls, self.method_name))
 
     def _check_size(self, request: wire.Request) -> None:
-        limit = self.core.app.settings.max_message_bytes
-        if request.size_bytes > limit:
-            raise ImageTooLarge("max_message_bytes", limit, request.size_bytes)
+        limits = {name: getattr(self.core.app.settings, name) for name in self.size_settings}
+        name = min(limits, key=limits.__getitem__)
+        if request.size_bytes > limits[name]:
+            raise ImageTooLarge(name, limits[name], request.size_bytes)
 
-    def _decode_large_json(self, body: bytes) -> Any:
-        return self.core.app.engine.decode_json(body)
+    def _decode_large(self, encoding: str, body: bytes) -> Any:
+        return self.core.app.engine.decode_message(encoding, body)
 
     def _handle_result(
         self,
@@ -86,6 +92,7 @@ class HeavyRpc(LightRpc):
     """A method that carries pictures, on a queue of its own."""
 
     rpc_consumer = HeavyLane()
+    size_settings = ("max_message_bytes",)
 
 
 rpc = LightRpc.decorator

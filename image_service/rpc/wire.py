@@ -17,9 +17,9 @@ from ..errors import ImageServiceError, InternalError, ReplyTooLarge
 _log = logging.getLogger(__name__)
 
 LARGE_JSON_BYTES = 64 * 1024
-"""JSON bodies above this are decoded in a worker process: see imaging.worker."""
+"""JSON bodies above this are decoded in a worker process: see imaging.messages."""
 
-_MAX_CONTAINERS = 20_000
+_MAX_ITEMS = 100_000
 _FALLBACK_CONTENT_TYPE = "application/json"
 _MSGPACK_CONTENT_TYPE = "application/x-msgpack"
 
@@ -75,13 +75,13 @@ class Request:
 
 
 def decode(
-    request: Request, accept: Collection[str], decode_large_json: Callable[[bytes], Any]
+    request: Request, accept: Collection[str], decode_large: Callable[[str, bytes], Any]
 ) -> tuple[list[Any], dict[str, Any]]:
     """Return the call's args and kwargs.
 
     Args:
         accept: names of the serializers allowed, as Nameko's ACCEPT.
-        decode_large_json: decodes a large body elsewhere; raises ValueError if it is no JSON.
+        decode_large: decodes a large "json" or "msgpack" body elsewhere; raises ValueError.
     Raises: MalformedRequest saying what is wrong.
     """
     allowed = {kombu.serialization.registry.name_to_type[name] for name in accept}
@@ -89,7 +89,7 @@ def decode(
         names = " or ".join(sorted(allowed))
         raise MalformedRequest(f"content type {request.content_type!r} refused; send {names}")
     try:
-        body = _decode_body(request, decode_large_json)
+        body = _decode_body(request, decode_large)
     except ImageServiceError:
         raise
     except Exception as exc:
@@ -104,13 +104,16 @@ def decode(
     return list(args), kwargs
 
 
-def _decode_body(request: Request, decode_large_json: Callable[[bytes], Any]) -> Any:
+def _decode_body(request: Request, decode_large: Callable[[str, bytes], Any]) -> Any:
     message = request.message
     body = message.body
     if request.content_type == _MSGPACK_CONTENT_TYPE:
-        return _unpack(bytes(body))
+        try:
+            return _unpack(bytes(body))
+        except _TooManyItems:
+            return decode_large("msgpack", bytes(body))
     if request.content_type == _FALLBACK_CONTENT_TYPE and request.size_bytes > LARGE_JSON_BYTES:
-        return decode_large_json(body.encode() if isinstance(body, str) else bytes(body))
+        return decode_large("json", body.encode() if isinstance(body, str) else bytes(body))
     return kombu.serialization.loads(
         body,
         request.content_type,
@@ -119,23 +122,33 @@ def _decode_body(request: Request, decode_large_json: Callable[[bytes], Any]) ->
     )
 
 
-def _unpack(body: bytes) -> Any:
-    """Decode msgpack, refusing bodies that spell millions of little containers.
+class _TooManyItems(Exception):
+    """Raised when decoding a body here would hold up everybody else."""
 
-    One byte can be an empty mapping of 64 bytes of memory; a call has a handful.
+
+def _unpack(body: bytes) -> Any:
+    """Decode msgpack, but not bodies that spell many thousands of values: a call has a handful.
+
+    One byte can be an empty mapping of 64 bytes of memory. Raises: _TooManyItems.
     """
-    left = _MAX_CONTAINERS
+    left = _MAX_ITEMS
 
     def count(container: Any) -> Any:
         nonlocal left
-        left -= 1
+        left -= 1 + len(container)
         if left < 0:
-            raise ValueError("too many containers")
+            raise _TooManyItems
         return container
 
-    return msgpack.unpackb(
-        body, raw=False, object_hook=count, list_hook=count, max_map_len=_MAX_CONTAINERS
-    )
+    limits = {"max_map_len": _MAX_ITEMS, "max_array_len": _MAX_ITEMS}
+    try:
+        return msgpack.unpackb(
+            body, raw=False, strict_map_key=False, object_hook=count, list_hook=count, **limits
+        )
+    except ValueError as exc:
+        if "exceeds max_" in str(exc):
+            raise _TooManyItems from None
+        raise
 
 
 class Reply:

@@ -260,6 +260,8 @@ class MemoryCatalogue:
         asked = self.records.requests.get(request.key)
         if asked is None or asked.image is None:
             return None
+        if request.is_another_than(asked.request.made_ms):
+            return None
         _check_same_bytes(asked, request)
         return asked.image
 
@@ -292,6 +294,8 @@ class MemoryCatalogue:
 
     def _check_may_finish(self, request: RequestKey) -> None:
         asked = self.records.requests.get(request.key)
+        if asked and request.is_another_than(asked.request.made_ms):
+            return
         if asked and asked.image:
             raise DuplicateRequest(asked.image)
         if asked and asked.holder != self._process:

@@ -30,6 +30,8 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
      ["10,000", "20,000", "max_upload_bytes", "smaller"]),
     ("image_too_large", False, errors.ImageTooLarge("max_message_bytes", 10_000, 20_000),
      ["10,000", "20,000", "max_message_bytes", "msgpack"]),
+    ("image_too_large", False, errors.ImageTooLarge("max_call_bytes", 10_000, 20_000),
+     ["10,000", "20,000", "max_call_bytes", "less in one call"]),
     ("reply_too_large", False, errors.ReplyTooLarge("max_message_bytes", 10_000, 20_000),
      ["10,000", "20,000", "max_message_bytes", "less"]),
     ("too_many_pixels", False, errors.TooManyPixels("max_pixels", 50_000_000, 60_000_000),

@@ -293,8 +293,9 @@ from pathlib import Path
 from PIL import Image
 from image_service.domain.formats import sniff
 from image_service.imaging.metadata import boxes, describe, warm_up
+from image_service.imaging.limits import Limits
 from image_service.imaging.probe import set_up
-set_up()
+set_up(Limits())
 warm_up()
 data = {path.name: path.read_bytes() for path in Path(sys.argv[1]).iterdir()}
 known = set(sys.modules)
