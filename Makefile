@@ -5,7 +5,7 @@ VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo shell test cov e2e soak bench docs test-all lint format clean
+.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench docs test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,10 @@ cov: venv ## run the tests and show what they do not reach
 
 e2e: venv ## run the end-to-end tests only
 	@$(VENV_PYTHON) -m scripts.run_tests tests/e2e $(ARGS)
+
+fuzz: venv ## search for pictures that break the checks (ARGS="--seconds 600")
+	@$(VENV_PYTHON) -m pip install --quiet atheris
+	@$(VENV_PYTHON) -m tests.corpus.atheris_fuzz $(ARGS)
 
 soak: venv ## run the long crash suites
 	@$(VENV_PYTHON) -m scripts.run_tests -m soak $(ARGS)

@@ -40,7 +40,7 @@ STRICT: Mapping[str, int | float] = {
     "max_icc_bytes": MIB,
     "max_text_bytes": 64 * 1024,
     "worker_memory_bytes": 512 * MIB,
-    "worker_cpu_s": 1.0,
+    "worker_cpu_s": 0.8,
     "worker_timeout_s": 5.0,
 }
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
@@ -84,7 +84,7 @@ class Settings(BaseModel):
 
     image_workers: int = Field(0, ge=0, le=256)
     worker_memory_bytes: int = Field(1024 * MIB, ge=128 * MIB, le=2**40)
-    worker_cpu_s: Seconds = 4.0
+    worker_cpu_s: Seconds = 3.5
     worker_timeout_s: Seconds = 10.0
     worker_queue: int = Field(64, ge=0, le=10_000)
     worker_jobs_before_restart: int = Field(2_000, ge=1)

@@ -18,5 +18,5 @@ class Limits:
     max_icc_bytes: int = 4 * 1024 * 1024
     max_text_bytes: int = 256 * 1024
     worker_memory_bytes: int = 1024 * 1024 * 1024
-    worker_cpu_s: float = 4.0
+    worker_cpu_s: float = 3.5
     max_message_bytes: int = 16 * 1024 * 1024

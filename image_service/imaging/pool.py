@@ -21,6 +21,7 @@ from .. import errors
 from ..errors import Busy, CorruptImage, ImageServiceError, StorageUnavailable
 from . import protocol
 from .limits import Limits
+from .sandbox import OUT_OF_TIME
 
 _log = logging.getLogger(__name__)
 
@@ -260,6 +261,10 @@ class Job:
         except BaseException:
             self._give_up(worker, "was given up")
             raise
+        if reply.get("out_of_memory") and worker.jobs_done > 1:
+            # What earlier pictures left of the memory in pieces says nothing against this one.
+            self._pool.replace(worker)
+            raise _TryAgain(_error(reply))
         self._pool.release(worker)
         if "error" in reply:
             raise _error(reply)
@@ -272,7 +277,7 @@ class Job:
 
     def _cause_of_death(self, worker: _Worker) -> ImageServiceError:
         ended_by = worker.wait_for_end()
-        if ended_by == signal.SIGXCPU:
+        if ended_by == OUT_OF_TIME:
             return _OutOfTime(f"decoding it takes more than {self._pool.cpu_s:g} s of a processor")
         if ended_by == signal.SIGKILL:
             return Busy("image workers were ended from outside, as for want of memory")

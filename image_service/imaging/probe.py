@@ -6,6 +6,7 @@ Sizes are checked before anything is decoded. Runs in worker processes only.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import struct
 import warnings
@@ -30,6 +31,7 @@ from .metadata import describe
 
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20
+_MAX_PARTS = 65_536
 _DRAFT_SIDE_PX = 100
 _MAX_FRAME_MS = 1e9
 _SIDES_SWAPPED = frozenset((5, 6, 7, 8))
@@ -71,7 +73,8 @@ def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = Non
 
     Args:
         data: the whole file. expected: the format that its first bytes are of.
-    Raises: CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames.
+    Raises: CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames, TooManyScans,
+        MetadataTooLarge; MemoryError.
     """
     look = look or Look()
     if expected is Format.WEBP:
@@ -83,6 +86,7 @@ def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = Non
             _check_scans(data, width * height, limits)
         _check_metadata(picture, limits)
         frames = _count_frames(picture, expected, limits)
+        _check_parts(picture)
         description = describe(picture, expected, data)
         look.described(description)
         orientation = description.orientation
@@ -91,7 +95,7 @@ def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = Non
         # A TIFF comes out of the decoder upright; of its size Pillow tells so already.
         turn = 1 if expected is Format.TIFF else orientation
         look.decoded(picture, turn)
-        duration_ms = _decode_others(picture, expected, frames)
+        duration_ms = _decode_others(picture, expected, frames, limits)
     if turn in _SIDES_SWAPPED:
         width, height = height, width
     return PictureFacts(
@@ -154,6 +158,12 @@ def _check_scans(data: bytes, pixels: int, limits: Limits) -> None:
         raise TooManyScans("max_jpeg_scans_pixels", limit, scans * pixels)
 
 
+def _check_parts(picture: Image.Image) -> None:
+    parts = len(getattr(picture, "tile", ()))
+    if parts > _MAX_PARTS:
+        raise CorruptImage(f"it is cut into {parts:,} strips or tiles, more than {_MAX_PARTS:,}")
+
+
 def _check_metadata(picture: Image.Image, limits: Limits) -> None:
     profile = picture.info.get("icc_profile") or b""
     if len(profile) > limits.max_icc_bytes:
@@ -176,11 +186,15 @@ def _count_frames(picture: Image.Image, expected: Format, limits: Limits) -> int
 
 
 def _walk_frames(picture: Image.Image, limits: Limits) -> int:
-    # n_frames walks to the end of the file however long it is; seek() only one frame further.
+    # n_frames walks to the end of the file however long it is; this only one frame further. A
+    # GIF's seek() would decode every frame, which is done soon enough.
+    step = picture.seek
+    if picture.format == "GIF":
+        step = functools.partial(getattr(picture, "_seek"), update_image=False)  # noqa: B009
     frames = 1
     with contextlib.suppress(EOFError):
         while frames <= limits.max_frames:
-            picture.seek(frames)
+            step(frames)
             frames += 1
             _check_frames(frames, picture.size, limits)
     picture.seek(0)
@@ -214,13 +228,16 @@ def _decode_first(picture: Image.Image, expected: Format) -> None:
     picture.load()
 
 
-def _decode_others(picture: Image.Image, expected: Format, frames: int) -> int | None:
+def _decode_others(
+    picture: Image.Image, expected: Format, frames: int, limits: Limits
+) -> int | None:
     """Decode the other frames; return how long all of them last, in ms, None for a still."""
     if frames == 1 or expected is Format.TIFF:
         return None  # further pages of a TIFF are kept as they are
     total = _duration_ms(picture)
     for index in range(1, frames):
         picture.seek(index)
+        _check_size(*picture.size, limits)  # a later frame of a GIF may enlarge its canvas
         picture.load()
         total += _duration_ms(picture)
     return round(total)
@@ -237,10 +254,8 @@ def _translated(limits: Limits) -> Iterator[None]:
     """Turn whatever a decoder raises about a bad file into CorruptImage or TruncatedImage."""
     try:
         yield
-    except (CorruptImage, LimitExceeded):
+    except (CorruptImage, LimitExceeded, MemoryError):
         raise
-    except MemoryError:
-        raise CorruptImage("decoding it takes more memory than allowed") from None
     except UnidentifiedImageError:
         raise CorruptImage("its header is damaged") from None
     except EOFError:

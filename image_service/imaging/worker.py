@@ -20,9 +20,12 @@ from . import messages, protocol, sandbox
 from .examine import examine, set_up
 from .limits import Limits
 
+_LARGE_PIXELS = 16_000_000
+
 
 def main() -> None:
     """Serve requests from standard input's socket until it closes."""
+    sandbox.live_and_die_with_the_service()
     limits = Limits(**json.loads(sys.argv[-1]))
     set_up(limits)
     gc.freeze()  # nothing of the modules is ever garbage: looking at them again costs time
@@ -35,6 +38,9 @@ def main() -> None:
             request, data = protocol.receive(sock, max_payload_bytes=limits.max_message_bytes)
             sandbox.limit_cpu(limits.worker_cpu_s)
             reply, payload = _answer(request, data, limits)
+            sandbox.limit_cpu(0)
+            if reply.get("large") or "error" in reply:
+                sandbox.give_back_memory()
             protocol.send(sock, reply, payload)
 
 
@@ -45,18 +51,21 @@ def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
     except ImageServiceError as exc:
         return {"error": type(exc).__name__, "args": list(exc.args)}, b""
     except MemoryError:
-        return {"error": CorruptImage.__name__, "args": ["it takes more memory than allowed"]}, b""
+        why = "decoding it takes more memory than allowed"
+        return {"error": CorruptImage.__name__, "args": [why], "out_of_memory": True}, b""
 
 
 def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
     expected, strip_mode = Format(request["format"]), Strip(request["strip"])
     findings = examine(data, expected, limits, strip_mode=strip_mode)
+    facts = findings.facts
     reply = {
-        "facts": {**vars(findings.facts), "format": findings.facts.format.value},
+        "facts": {**vars(facts), "format": facts.format.value},
         "description": vars(findings.description),
         "fingerprint": findings.fingerprint and vars(findings.fingerprint),
         "removed": list(findings.removed),
         "changed": findings.data is not None,
+        "large": facts.width * facts.height * facts.frames > _LARGE_PIXELS,
     }
     return reply, findings.data or b""
 
