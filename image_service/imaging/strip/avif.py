@@ -41,11 +41,14 @@ def strip_location(data: bytes) -> tuple[bytes, set[str]]:
 
 
 def _strip(data: bytes, *, everything: bool) -> tuple[bytes, set[str]]:
+    if data[4:8] != b"ftyp":
+        raise CannotStrip("it does not start as an AVIF")
     found = list(_walk(data, 0, len(data), 0))
     metas = [box for box, _ in found if box.kind == b"meta"]
     all_items = [item for meta in metas for item in items(data, meta)]
     edits = [(item, _handler(item, everything)) for item in all_items]
-    metadata = [(_ranges(item), handler) for item, handler in edits if handler]
+    # An animation and its still picture may share one item.
+    metadata = list({(_ranges(item), handler): None for item, handler in edits if handler})
     pictures = [each for item, handler in edits if not handler for each in item.ranges or ()]
     useless = [box for box, top in found if _is_useless(data, box, top, everything)]
     _check(data, [box for box, top in found if top], metas, metadata, pictures, useless)
@@ -107,7 +110,9 @@ def _check(
     changed = [each for ranges, _ in metadata for each in ranges]
     if any(end > len(data) for _, end in changed):
         raise CannotStrip("an item is cut off")
-    if sum(end - start for start, end in changed) > len(data):
+    if sum(end - start for start, end in changed) > sum(
+        end - start for start, end in merged(changed)
+    ):
         raise CannotStrip("its items overlap")
     payloads = [box for box in tops if box.kind == b"mdat"]
     payloads += [box for meta in metas if (box := idat(data, meta))]

@@ -37,7 +37,7 @@ def _pixels_end(data: bytes) -> int:
     start: int
     header_bytes: int
     start, header_bytes = struct.unpack_from("<II", data, 10)
-    if start < _FILE_HEADER_BYTES:
+    if start < _FILE_HEADER_BYTES + header_bytes:
         raise CannotStrip("it is unclear where its pixels start")
     if header_bytes == 12:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)

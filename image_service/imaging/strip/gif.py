@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ _XMP = b"XMP DataXMP"
 _APPLICATION_HEADER_BYTES = 14
 # Wherever a reader lands that takes XMP for blocks, this leads it to the end.
 _XMP_END = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-_MAX_BLOCKS = 200_000
+_MAX_BLOCKS = 100_000
+_ZEROS = re.compile(rb"\0*")
 _WORDS = {_COMMENT: "comment", _PLAIN_TEXT: "text"}
 
 
@@ -70,9 +72,8 @@ def _blocks(data: bytes) -> Iterator[_Block]:
         raise CannotStrip("it does not start as a GIF")
     position = 13 + _colours_bytes(data[10])
     for _ in range(_MAX_BLOCKS):
-        start = position
-        while data[start : start + 1] == b"\0":
-            start += 1
+        zeros = _ZEROS.match(data, position)
+        start = zeros.end() if zeros else position
         if start >= len(data):
             yield _Block(0, False, position, len(data))
             return

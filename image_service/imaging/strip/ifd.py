@@ -115,13 +115,18 @@ class Structure:
         return struct.unpack_from(f"{self._order}{count}{code}", self.data, entry.value[0])
 
     def chain(self) -> Iterator[Directory]:
-        """Return the directories from the first one on; a loop ends where it began."""
+        """Return the directories from the first one on; a loop ends where it began.
+
+        Raises: CannotStrip, when there is no first one.
+        """
         at, seen = self.first, set[int]()
-        while at and at not in seen and at < len(self.data):
+        while True:
             seen.add(at)
             directory = self.directory(at)
             yield directory
             at = self.pointer(directory.next_at)
+            if not at or at in seen or at >= len(self.data):
+                return
 
     def without(self, directory: Directory, tags: frozenset[int]) -> bytes:
         """Return a directory's table without some entries: as long as before, zeros at the end."""

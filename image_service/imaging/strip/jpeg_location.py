@@ -95,7 +95,7 @@ def _blank_thumbnail(buffer: bytearray, segment: Segment) -> set[str]:
 
 
 def _blank_picture(piece: bytearray) -> set[str]:
-    return _blank_location(piece, _header(bytes(piece), 0), nested=True)
+    return _blank_location(piece, _header(piece, 0), nested=True)
 
 
 def _blank_further(buffer: bytearray, end: int) -> set[str]:
@@ -103,24 +103,23 @@ def _blank_further(buffer: bytearray, end: int) -> set[str]:
 
     Raises: CannotStrip, when they overlap as only made-up ones do, which would take long.
     """
-    data = bytes(buffer)
     words: set[str] = set()
-    segments_left, bytes_left = _MAX_FURTHER_SEGMENTS, _MAX_TIMES_READ * (len(data) - end)
-    position = data.find(_FURTHER, end)
+    segments_left, bytes_left = _MAX_FURTHER_SEGMENTS, _MAX_TIMES_READ * (len(buffer) - end)
+    position = buffer.find(_FURTHER, end)
     for _ in range(_MAX_FURTHER):
         if position < 0:
             return words
-        found = _header(data, position)
+        found = _header(buffer, position)
         segments_left -= len(found)
         bytes_left -= sum(each.end - each.start for each in found)
         if segments_left < 0 or bytes_left < 0:
             break
         words |= _blank_location(buffer, found)
-        position = data.find(_FURTHER, position + 2)
+        position = buffer.find(_FURTHER, position + 2)
     raise CannotStrip("it has too many pictures behind its own")
 
 
-def _header(data: bytes, start: int) -> list[Segment]:
+def _header(data: bytearray, start: int) -> list[Segment]:
     """Return the segments of a further picture up to its first scan or its first damage."""
     found: list[Segment] = []
     with contextlib.suppress(CannotStrip):

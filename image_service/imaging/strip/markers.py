@@ -61,6 +61,8 @@ def segments(data: bytes | bytearray, start: int = 0, *, lax: bool = True) -> It
         if data[position:at].strip(b"\xff"):
             yield Segment(JUNK, position, position, at)
             position = at
+        if lax and (at == len(data) or data[at + 1] == EOI):
+            raise CannotStrip("it has no scan")
         if at == len(data):
             return
         segment = _segment(data, position, at)

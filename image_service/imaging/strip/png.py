@@ -20,7 +20,7 @@ _SHOWN = _CRITICAL | frozenset(
 )  # fmt: skip
 _TEXTS = frozenset((b"tEXt", b"zTXt", b"iTXt"))
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_MAX_CHUNKS = 200_000
+_MAX_CHUNKS = 50_000
 _MAX_TEXT_BYTES = 4 * 1024 * 1024
 
 

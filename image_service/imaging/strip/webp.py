@@ -12,7 +12,7 @@ _SHOWN = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP
 _FRAME_PARTS = frozenset((b"ALPH", b"VP8 ", b"VP8L"))
 _FRAME_HEADER_BYTES = 16
 _EXIF_FLAG, _XMP_FLAG = 0x08, 0x04
-_MAX_CHUNKS = 100_000
+_MAX_CHUNKS = 50_000
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,23 @@ import re
 
 from .parts import blank, mentions_place
 
-_PLACES = frozenset(
-    (b"city", b"state", b"country", b"countrycode", b"countryname", b"provincestate",
-     b"sublocation", b"worldregion")
-)  # fmt: skip
-_COORDINATES = (b"latitude", b"longitude", b"longtitude", b"altitude")  # DJI spells one so
-_SIGNS = (b"gps", b"location", b"city", b"state", b"country", b"worldregion", *_COORDINATES)
+_SIGNS = (b"gps", b"location", b"city", b"state", b"country", b"region", b"itude")
 _EMPTY = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
-_MAX_TAGS = 10_000
-# One match each, at a given place, and none is tried twice: both take linear time.
-_NAME = re.compile(rb"[^\s<>/=\"'&]+")
-_ATTRIBUTE = re.compile(rb"\s+([^\s<>/=\"'&]+)\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')")
-_TAG_END = re.compile(rb"\s*(/?)>")
-_SKIPPED = ((b"<!--", b"-->"), (b"<?", b"?>"), (b"<![CDATA[", b"]]>"))
-
-_Found = tuple[int, int, str]  # start, end and word of a property
-_NOTHING: _Found = (0, 0, "")
+_MAX_PROPERTIES = 1000
+# Each starts at a character that names cannot have, so that none is tried twice: linear time.
+_CHARACTER = rb"[^\s<>/:=\"'&]"
+_PROPERTY = (
+    rb"(?:" + _CHARACTER + rb"+:)?(?:(?P<gps>gps" + _CHARACTER + rb"*|"
+    + _CHARACTER + rb"*(?:latitude|longt?itude|altitude)" + _CHARACTER + rb"*)|"  # DJI: longtitude
+    rb"(?P<place>location" + _CHARACTER + rb"*|city|state|country|countrycode|countryname|"
+    rb"provincestate|sublocation|worldregion))"
+)  # fmt: skip
+_ELEMENT = re.compile(rb"<(?P<name>" + _PROPERTY + rb")(?=[\s/>])", re.IGNORECASE)
+_ATTRIBUTE = re.compile(
+    rb"\s(?!xmlns[:=])" + _PROPERTY + rb"\s*=\s*(?:\"[^\"<]*\"|'[^'<]*')", re.IGNORECASE
+)
+_TAG_REST = re.compile(rb"[^<>\"']*(?:(?:\"[^\"<]*\"|'[^'<]*')[^<>\"']*)*>")
+_END_TAG_REST = re.compile(rb"\s*>")
 
 
 class _NotXml(Exception):
@@ -46,14 +47,12 @@ def blank_location(packet: bytearray) -> set[str]:
     if not any(sign in lower for sign in _SIGNS):
         return set()
     try:
-        found = _places(text)
+        words = _blank_elements(packet) | _blank_attributes(packet)
     except _NotXml:
         return blank_whole(packet)
-    for start, end, _ in found:
-        blank(packet, start, end, b" ")
     if mentions_place(packet) or b"Location" in packet:
         return blank_whole(packet)
-    return {word for _, _, word in found}
+    return words
 
 
 def blank_whole(packet: bytearray) -> set[str]:
@@ -72,77 +71,51 @@ def _is_plain(text: bytes) -> bool:
         text.decode("utf-8")
     except UnicodeDecodeError:
         return False
-    return b"\0" not in text.rstrip(b"\0") and b"<!DOCTYPE" not in text and b"<!ENTITY" not in text
+    return b"\0" not in text.rstrip(b"\0") and b"<!DOCTYPE" not in text
 
 
-def _places(text: bytes) -> list[_Found]:
-    """Return each property that tells a place, the outermost ones. Raises: _NotXml."""
-    found: list[_Found] = []
-    position = depth = 0
-    outer, outer_depth = _NOTHING, 0  # the open property that tells one, if it has a word
-    for _ in range(_MAX_TAGS):
-        start = text.find(b"<", position)
-        if start < 0 and not depth:
-            return found
-        if start < 0:
-            break
-        position = _behind_skipped(text, start)
-        if position:
-            continue
-        change, position, in_tag = _tag(text, start)
-        if not outer[2]:
-            found += in_tag[1:] if not in_tag[0][2] else ()
-            outer, outer_depth = in_tag[0], depth
-        depth += change
-        if depth < 0:
-            break
-        if outer[2] and depth <= outer_depth:
-            found.append((outer[0], position, outer[2]))
-            outer = _NOTHING
+def _blank_elements(packet: bytearray) -> set[str]:
+    """Blank the elements that tell a place, with all in them. Raises: _NotXml."""
+    words: set[str] = set()
+    position = 0
+    for _ in range(_MAX_PROPERTIES):
+        found = _ELEMENT.search(packet, position)
+        if found is None:
+            return words
+        word, name = _word(found), bytes(found["name"])
+        position = _element_end(packet, name, found.end())
+        blank(packet, found.start(), position, b" ")
+        words.add(word)
     raise _NotXml
 
 
-def _behind_skipped(text: bytes, start: int) -> int:
-    """Return where a comment, instruction or CDATA section ends, or 0 if none starts here."""
-    for opening, closing in _SKIPPED:
-        if text.startswith(opening, start):
-            return _behind(text, closing, start + len(opening))
-    return 0
-
-
-def _behind(text: bytes, wanted: bytes, start: int) -> int:
-    end = text.find(wanted, start)
-    if end < 0:
+def _element_end(packet: bytearray, name: bytes, position: int) -> int:
+    """Return where an element ends whose start tag goes on at a position. Raises: _NotXml."""
+    tag = _TAG_REST.match(packet, position)
+    if tag is None:
         raise _NotXml
-    return end + len(wanted)
-
-
-def _tag(text: bytes, start: int) -> tuple[int, int, list[_Found]]:
-    """Return how much deeper a tag leads, where it ends, and itself and its attributes as found.
-
-    Of those that tell no place, the word is "".
-    """
-    if text.startswith(b"</", start):
-        return -1, _behind(text, b">", start), [(start, 0, "")]
-    name = _NAME.match(text, start + 1)
-    if name is None:
+    if packet[tag.end() - 2] == ord("/"):
+        return tag.end()
+    end = packet.find(b"</" + name, tag.end())
+    end_tag = _END_TAG_REST.match(packet, end + 2 + len(name))
+    if end < 0 or end_tag is None or packet.find(b"<" + name, tag.end(), end) >= 0:
         raise _NotXml
-    found = [(start, 0, _word(name[0]))]
-    position = name.end()
-    while attribute := _ATTRIBUTE.match(text, position):
-        position = attribute.end()
-        word = "" if attribute[1].startswith(b"xmlns") else _word(attribute[1])
-        if word:
-            found.append((attribute.start(), position, word))
-    end = _TAG_END.match(text, position)
-    if end is None:
-        raise _NotXml
-    return (0 if end[1] else 1), end.end(), found
+    return end_tag.end()
 
 
-def _word(name: bytes) -> str:
-    """Return the word of a property that tells a place, or "" for any other name."""
-    local = name.rpartition(b":")[2].lower()
-    if local.startswith(b"gps") or any(each in local for each in _COORDINATES):
-        return "gps"
-    return "place" if local in _PLACES or local.startswith(b"location") else ""
+def _blank_attributes(packet: bytearray) -> set[str]:
+    """Blank the attributes that tell a place. Raises: _NotXml."""
+    words: set[str] = set()
+    position = 0
+    for _ in range(_MAX_PROPERTIES):
+        found = _ATTRIBUTE.search(packet, position)
+        if found is None:
+            return words
+        position = found.end()
+        words.add(_word(found))
+        blank(packet, found.start(), position, b" ")
+    raise _NotXml
+
+
+def _word(found: re.Match[bytes]) -> str:
+    return "place" if found["gps"] is None else "gps"
