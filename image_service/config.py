@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from .domain.strip import Strip
 
 MIB = 1024 * 1024
+_AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
 
 NAMEKO_KEYS = frozenset(
@@ -27,6 +28,7 @@ NAMEKO_KEYS = frozenset(
 """Keys of the same file that Nameko reads, documented by it; this module leaves them alone."""
 
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
+Serializer = Literal["msgpack", "json"]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 3650, allow_inf_nan=False)]
 
 
@@ -101,6 +103,10 @@ class Settings(BaseModel):
     idempotency_window_s: Seconds = 86_400.0
 
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
+    accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
+    serializer: Serializer = "msgpack"
+    max_workers: int = Field(32, ge=2, le=10_000)
+    heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @model_validator(mode="before")
@@ -120,6 +126,23 @@ class Settings(BaseModel):
     def _no_empty_path(cls, value: object) -> object:
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
+        return value
+
+    @field_validator("amqp_uri")
+    @classmethod
+    def _amqp_uri_names_a_broker(cls, value: str) -> str:
+        for uri in value.split(";"):
+            try:
+                parts = urlsplit(uri)
+                is_broker = parts.scheme in _AMQP_SCHEMES and bool(parts.hostname)
+                is_broker = is_broker and (parts.port is None or parts.port > 0)
+            except ValueError:
+                is_broker = False
+            if not is_broker:
+                raise ValueError(
+                    "must look like pyamqp://user:password@host:5672/vhost; a password's @ is "
+                    "written %40, its / %2F, its : %3A"
+                )
         return value
 
     @field_validator("public_url")
@@ -197,9 +220,11 @@ OUR_KEYS = tuple(
 """The keys of config.yaml that this module reads."""
 
 
-def environment_name(key: str) -> str:
-    """Return the environment variable that config.yaml lets override key."""
-    return key if key.isupper() else ENVIRONMENT_PREFIX + key.upper()
+def environment_name(key: str) -> str | None:
+    """Return the environment variable that config.yaml lets override key, None where it doesn't."""
+    if key in ("ACCEPT", "serializer"):
+        return None
+    return key if key == "AMQP_URI" else ENVIRONMENT_PREFIX + key.upper()
 
 
 def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
@@ -210,6 +235,8 @@ def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
     Raises: ConfigError with every problem: unknown keys, wrong types, values out of range.
     """
     problems = _unknown_keys(config)
+    if not isinstance(config.get("LOGGING") or {}, Mapping):
+        problems.append("LOGGING must be a mapping, as logging.config.dictConfig() takes it")
     mine = {
         key: value
         for key, value in config.items()
@@ -241,6 +268,8 @@ def _problem(error: Any) -> str:
     why = str(error["msg"]).removeprefix("Value error, ")
     if not key:
         return why
-    if isinstance(error["input"], (str, int, float, bool)):
+    is_secret = key == "AMQP_URI"
+    if isinstance(error["input"], (str, int, float, bool)) and not is_secret:
         why += f", not {error['input']!r}"
-    return f"{key} (environment: {environment_name(key)}): {why}"
+    variable = environment_name(key)
+    return f"{key} (environment: {variable}): {why}" if variable else f"{key}: {why}"

@@ -18,7 +18,6 @@ from nameko.cli.main import setup_yaml_parser
 from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
-from nameko.utils import sanitize_url
 
 from .config import ConfigError, Settings, read_settings
 from .errors import ImageServiceError
@@ -127,7 +126,14 @@ def check_broker(config: dict[str, Any]) -> None:
 
 def broker_name(config: dict[str, Any]) -> str:
     """Return the broker's URI without its password."""
-    return str(sanitize_url(config.get(AMQP_URI_CONFIG_KEY, "")))
+    return ";".join(map(_without_password, str(config.get(AMQP_URI_CONFIG_KEY, "")).split(";")))
+
+
+def _without_password(uri: str) -> str:
+    # Up to the last @: one that should have been written as %40 is in the password.
+    head, at, host = uri.rpartition("@")
+    scheme, slashes, user = head.partition("://")
+    return f"{scheme}{slashes}{user.partition(':')[0]}:********@{host}" if at else uri
 
 
 def _broker_problem(name: str, exc: Exception) -> str:

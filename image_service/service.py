@@ -16,7 +16,7 @@ from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
 from .housekeeping import housekeeping
 from .rpc import replies, rpc, transfer_rpc
 from .rpc.answers import answers
-from .web.problems import answers_problems
+from .web.problems import RETRY_AFTER_S, answers_problems
 from .web.provider import OriginalsProvider
 from .web.server import http
 
@@ -142,7 +142,11 @@ class ImageService:
     def get_readiness(self, request: Request) -> Response:  # noqa: ARG002
         """Say whether the service and all it depends on work; 503 while they don't."""
         report = self._health()
-        return _json(report, status=200 if report["status"] == "ok" else 503)
+        is_ready = report["status"] == "ok"
+        response = _json(report, status=200 if is_ready else 503)
+        if not is_ready:
+            response.headers["Retry-After"] = RETRY_AFTER_S
+        return response
 
     @housekeeping
     def sweep(self) -> None:

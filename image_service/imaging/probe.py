@@ -32,6 +32,7 @@ from .metadata import describe
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20
 _MAX_PARTS = 65_536
+_RIFF_HEAD_BYTES = 8
 _DRAFT_SIDE_PX = 100
 _MAX_FRAME_MS = 1e9
 _SIDES_SWAPPED = frozenset((5, 6, 7, 8))
@@ -76,7 +77,19 @@ def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = Non
     Raises: CorruptImage, TruncatedImage, TooManyPixels, TooManyFrames, TooManyScans,
         MetadataTooLarge; MemoryError.
     """
-    look = look or Look()
+    try:
+        return _probe(data, expected, limits, look or Look())
+    except CorruptImage as exc:
+        if expected is Format.WEBP and _RIFF_HEAD_BYTES + _riff_bytes(data) > len(data):
+            raise TruncatedImage("the data ends too early") from exc
+        raise
+
+
+def _riff_bytes(data: bytes) -> int:
+    return int.from_bytes(data[4:8], "little")
+
+
+def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> PictureFacts:
     if expected is Format.WEBP:
         _check_size(*_webp_canvas(data), limits)
     with _translated(limits), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:

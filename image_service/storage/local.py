@@ -110,6 +110,8 @@ class LocalStore:
         """See BlobStore.check. Not synced: a slow disk is not a broken one."""
         probe = self._provisional / f"{self._lease.id}{_SEPARATOR}probe-{secrets.token_hex(4)}"
         content = secrets.token_bytes(64)
+        if self._root.exists() and not os.access(self._root, os.W_OK | os.X_OK):
+            raise StorageUnavailable("its directory may not be written")
         with _translated():
             try:  # a full disk takes the name, if not the bytes
                 try:

@@ -28,11 +28,13 @@ _STATUS = {
     "image_too_large": 413,
     "too_many_pixels": 413,
     "too_many_frames": 413,
+    "too_many_scans": 413,
+    "metadata_too_large": 413,
     "busy": 503,
     "storage_unavailable": 503,
     "storage_full": 507,
 }
-_RETRY_AFTER_S = "5"
+RETRY_AFTER_S = "5"
 
 Method = TypeVar("Method", bound=Callable[..., Response])
 
@@ -80,5 +82,5 @@ def _response(status: int, code: str, detail: str, more: dict[str, object]) -> R
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     if status in (429, 503):
-        response.headers["Retry-After"] = _RETRY_AFTER_S
+        response.headers["Retry-After"] = RETRY_AFTER_S
     return response

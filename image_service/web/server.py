@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import sys
 import time
@@ -11,9 +12,15 @@ from typing import Any
 
 import eventlet
 from eventlet.semaphore import Semaphore
+from eventlet.wsgi import HeaderLineTooLong, HeadersTooLarge
 from nameko.web.handlers import HttpRequestHandler
 from nameko.web.server import HttpOnlyProtocol, WebServer, WsgiApp
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    RequestHeaderFieldsTooLarge,
+    RequestURITooLarge,
+)
 from werkzeug.wrappers import Request
 from werkzeug.wsgi import ClosingIterator
 
@@ -25,6 +32,15 @@ _log = logging.getLogger(__name__)
 _ACCEPT_PAUSE_S = 0.1
 _POLL_S = 0.02
 _MAX_BODY_READ_OVER_BYTES = 64 * 1024
+
+
+_UNSENT_BYTES = 128 * 1024
+_LENGTH = re.compile("[0-9]{1,18}")
+_UNREADABLE = {
+    400: BadRequest("The request is not HTTP/1.1 as it should be."),
+    414: RequestURITooLarge("The address is too long."),
+    431: RequestHeaderFieldsTooLarge("The headers are too long."),
+}
 
 
 class HttpServer(WebServer):
@@ -96,6 +112,12 @@ class HttpServer(WebServer):
         """See WebServer."""
         return _Application(self, WsgiApp(self))
 
+    def make_url_map(self) -> Any:
+        """See WebServer. Doubled slashes are no address: no redirection to a Host of any name."""
+        url_map = super().make_url_map()
+        url_map.merge_slashes = False
+        return url_map
+
     def began(self) -> None:
         """Count an answer in the making, which stop() waits for."""
         self._answering += 1
@@ -126,15 +148,41 @@ class Protocol(HttpOnlyProtocol):
 
     def _read_request_line(self) -> Any:
         with eventlet.Timeout(self.server.socket_timeout, exception=False):
-            return super()._read_request_line()
+            line = super()._read_request_line()
+            if len(line) >= self.server.url_length_limit:
+                self.send_error(RequestURITooLarge.code)
+                return ""
+            return line
         return ""
 
     def parse_request(self) -> bool:
         """See HttpProtocol. A head that drips in is cut off: the socket's timeout is per byte."""
-        with eventlet.Timeout(self.server.socket_timeout, exception=False):
-            return bool(super().parse_request())
+        try:
+            with eventlet.Timeout(self.server.socket_timeout, exception=False):
+                return bool(super().parse_request()) and self._is_plain()
+        except (HeaderLineTooLong, HeadersTooLarge):
+            self.send_error(RequestHeaderFieldsTooLarge.code)
         self.close_connection = True
         return False
+
+    def _is_plain(self) -> bool:
+        """Refuse a head that others may read differently: a proxy in front would be fooled.
+
+        After a line that is no header Python's parser drops all that follow, lengths included
+        (RFC 9112, 5.1 and 6.3).
+        """
+        headers = self.headers
+        lengths = headers.get_all("content-length", [])
+        is_plain = (
+            not headers.defects
+            and len(lengths) <= 1
+            and all(_LENGTH.fullmatch(length) for length in lengths)
+            and not (lengths and headers.get("transfer-encoding"))
+            and len(headers.get_all("host", [])) <= 1
+        )
+        if not is_plain:
+            self.send_error(BadRequest.code)
+        return is_plain
 
     def get_environ(self) -> Any:
         """See HttpProtocol. Who sends GET a large body is not kept: it would be read over."""
@@ -147,12 +195,12 @@ class Protocol(HttpOnlyProtocol):
 
     def send_error(
         self,
-        code: int,  # noqa: ARG002 - 400 says enough of what is no request
+        code: int,
         message: str | None = None,  # noqa: ARG002 - it repeats what was sent
         explain: str | None = None,  # noqa: ARG002
     ) -> None:
         """See BaseHTTPRequestHandler: what could not be read as a request."""
-        response = problem(BadRequest("The request is not HTTP/1.1 as it should be."))
+        response = problem(_UNREADABLE.get(code, _UNREADABLE[400]))
         body = response.get_data()
         head = [f"HTTP/1.1 {response.status}", "Connection: close"]
         head += [f"{name}: {value}" for name, value in response.headers.items()]
@@ -234,6 +282,10 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
     sock = eventlet.listen(address, family=family, backlog=512, reuse_port=share)
     # Inherited by every connection: Nagle's algorithm holds a picture's last packet for 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        # Otherwise megabytes wait in the system's buffer, and a client that takes them slowly but
+        # steadily looks stalled for longer than the idle time.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     sock.settimeout(None)
     return sock
 

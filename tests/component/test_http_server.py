@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import socket
 import time
@@ -351,3 +352,70 @@ def test_connections_over_the_limit_wait_for_their_turn(
             assert receive_all(sock).endswith(small[1])
             assert time.monotonic() - started > IDLE_S / 3  # once an idle one was closed
     assert service.get(small[0])[0].status == 200
+
+
+HIDDEN = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Foo : x",
+        b"foo",
+        b"Foo\x0bBar: x",
+        b"\xff\xff: x",
+        b"Content-Length: 0",
+        b"Host: other",
+    ],
+    ids=repr,
+)
+def test_a_head_that_proxies_may_read_otherwise_smuggles_no_request(
+    service: Service, line: bytes
+) -> None:
+    head = b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + line + b"\r\nContent-Length: %d\r\n\r\n"
+    with connected(service) as sock:
+        sock.sendall(head % len(HIDDEN) + HIDDEN)
+        data = receive_all(sock)
+    assert data.startswith(b"HTTP/1.1 400 ")
+    assert data.count(b"application/problem") == 1
+    assert b"application/problem+json" in data
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+            400,
+        ),
+        (b"GET /images//img_1 HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n", 404),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_what_cannot_be_answered_is_a_problem_document(
+    service: Service, sent: bytes, status: int
+) -> None:
+    with connected(service) as sock:
+        sock.sendall(sent)
+        data = receive_all(sock)
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == status
+    assert b"evil" not in data
+
+
+def test_a_slow_but_steady_reader_gets_everything(service: Service, big: tuple[str, bytes]) -> None:
+    """Twice as slow as its idle time would let a buffer of the system's usual size drain."""
+    with connected(service) as sock:
+        sock.sendall(request(big[0], "Connection: close"))
+        received, started = 0, time.monotonic()
+        while time.monotonic() - started < 5 * IDLE_S:
+            received += len(sock.recv(50_000))
+            eventlet.sleep(0.05)
+        received += len(receive_all(sock))
+    assert received > BIG_BYTES

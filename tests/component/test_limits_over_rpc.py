@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from typing import Any
 
+import eventlet
+import msgpack
 import pytest
 
+from tests.component.harness import JSON, MSGPACK, RawCaller
 from tests.component.pictures import noise, padded, picture
 from tests.component.test_contract_over_rpc import assert_failed
 
@@ -87,3 +91,59 @@ def test_an_unexpected_failure_is_an_internal_error_without_a_trace(
         reply = rpc.get_image("img_1700000000000_0123456789abcdef")
     assert_failed(reply, "internal_error", retryable=True)
     assert "secret" not in json.dumps(reply)
+
+
+@pytest.mark.parametrize(
+    ("method", "argument"),
+    [
+        ("get_image", [1] * 3_000_000),
+        ("get_image", {str(n): n for n in range(300_000)}),
+        ("upload_image", [1] * 15_000_000),
+        ("upload_image", [[]] * 2_000_000),
+    ],
+    ids=["a long list", "a wide mapping", "a list for a picture", "lists for a picture"],
+)
+@pytest.mark.parametrize("serializer", ["msgpack", "json"])
+def test_no_call_holds_up_the_others_however_it_is_spelt(
+    make_service: Any, method: str, argument: Any, serializer: str
+) -> None:
+    if serializer == "json" and len(argument) > 5_000_000:
+        argument = argument[:5_000_000]
+    service = make_service(worker_timeout_s=20)
+    lateness: list[float] = []
+    done = False
+
+    def tick() -> None:
+        while not done:
+            before = time.monotonic()
+            eventlet.sleep(0.005)
+            lateness.append(time.monotonic() - before - 0.005)
+
+    arguments = [argument] if method == "get_image" else [argument, "a.jpg"]
+    with RawCaller(service.uri) as raw:
+        body, kind = encoded_call(arguments, serializer)
+        ticker = eventlet.spawn(tick)
+        raw.send(body, method, content_type=kind)
+        reply = raw.answer()
+        done = True
+        ticker.wait()
+    error = reply["error"] or reply["result"]["error"]
+    assert error.get("code", error.get("exc_type")) in (
+        "image_too_large", "invalid_argument", "invalid_image_id", "MalformedRequest",
+    )  # fmt: skip
+    assert max(lateness) < 0.5
+
+
+def encoded_call(arguments: list[Any], serializer: str) -> tuple[bytes, str]:
+    call = {"args": arguments, "kwargs": {}}
+    if serializer == "msgpack":
+        return msgpack.packb(call), MSGPACK
+    return json.dumps(call, separators=(",", ":")).encode(), JSON
+
+
+def test_a_mapping_of_numbered_keys_is_an_invalid_argument(make_service: Any) -> None:
+    service = make_service()
+    with service.rpc() as rpc:
+        reply = rpc.upload_image(PHOTO, "a.jpg", attributes={1: "x"})
+    assert_failed(reply, "invalid_argument")
+    assert reply["error"]["argument"] == "attributes"

@@ -14,6 +14,7 @@ from nameko.cli.main import setup_yaml_parser
 from image_service.config import (
     NAMEKO_KEYS,
     OUR_KEYS,
+    STRICT,
     ConfigError,
     Settings,
     environment_name,
@@ -62,7 +63,7 @@ def test_every_setting_is_in_config_yaml_and_every_key_is_a_setting() -> None:
 def test_every_setting_has_its_own_environment_variable() -> None:
     variables = {key: variable for key, variable, _ in SUBSTITUTED.findall(TEXT)}
     for key in OUR_KEYS:
-        assert variables[key] == environment_name(key)
+        assert variables.get(key) == environment_name(key)
     assert len(set(variables.values())) == len(variables)
     assert environment_name("AMQP_URI") == "AMQP_URI"
     assert all(
@@ -175,7 +176,7 @@ def test_unknown_keys_are_told_with_what_was_perhaps_meant() -> None:
 
 
 def test_namekos_own_keys_are_left_alone() -> None:
-    config = dict.fromkeys(NAMEKO_KEYS - {"AMQP_URI"}, "anything")
+    config = dict.fromkeys(NAMEKO_KEYS - {*OUR_KEYS, "LOGGING"}, "anything")
     assert settings(**config) == settings()
 
 
@@ -217,3 +218,38 @@ def test_settings_cannot_be_changed() -> None:
 def test_no_workers_means_one_per_core() -> None:
     assert settings(image_workers=0).image_worker_count >= 1
     assert settings(image_workers=3).image_worker_count == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "word"),
+    [
+        ("AMQP_URI", "pyamqp://guest:guest@localhost:abc", "pyamqp://user:password@host"),
+        ("AMQP_URI", "http://localhost", "pyamqp://"),
+        ("AMQP_URI", "memory://", "pyamqp://"),
+        ("AMQP_URI", "pyamqp://a@b;redis://c", "pyamqp://"),
+        ("max_workers", "abc", "integer"),
+        ("max_workers", 0, "2"),
+        ("HEARTBEAT", -5, "0"),
+        ("ACCEPT", "pickle", "list"),
+        ("ACCEPT", ["pickle"], "msgpack"),
+        ("serializer", "foo", "msgpack"),
+        ("LOGGING", 5, "mapping"),
+    ],
+)
+def test_what_nameko_would_fail_on_is_told_before(key: str, value: Any, word: str) -> None:
+    (problem,) = problems(**{key: value})
+    assert problem.startswith(key)
+    assert word in problem
+
+
+def test_a_password_is_in_no_problem() -> None:
+    (problem,) = problems(AMQP_URI="pyamqp://me:s3cret@host:x")
+    assert "s3cret" not in problem
+
+
+def test_strict_limits_are_defaults_that_a_key_overrides() -> None:
+    strict = settings(limits="strict", max_pixels=20_000_000)
+    assert (strict.max_pixels, strict.max_side_px) == (20_000_000, 8192)
+    assert settings().max_side_px == 16_384
+    for key, value in STRICT.items():
+        assert value < getattr(settings(), key)

@@ -7,6 +7,7 @@ import pytest
 from image_service.domain.outcomes import Delivery
 from image_service.errors import (
     Busy,
+    ChecksumMismatch,
     CorruptImage,
     ImageNotFound,
     InvalidArgument,
@@ -194,3 +195,41 @@ def test_a_delivery_that_uploaded_one_image_does_not_answer_for_deleting_another
     world.manager.add(PICTURE, "a.png", delivery=FIRST)
     with pytest.raises(ImageNotFound):
         world.manager.remove("img_1700000000000_abcdefghij0123456789", delivery=AGAIN)
+
+
+def test_a_request_that_was_not_redelivered_is_not_one_from_before_it_arrived(
+    world: World,
+) -> None:
+    """Some clients count their correlation ids from one at every start."""
+
+    def delivery() -> Delivery:
+        return Delivery(FIRST.key, arrived_ms=world.clock.now_ms())
+
+    first = world.manager.add(PICTURE, "a.png", delivery=delivery())
+    world.clock.advance(1)
+    world.manager.remove(first.id, delivery=delivery())
+    world.clock.advance(1)
+    second = world.manager.add(PICTURE, "b.png", delivery=delivery())
+    assert second.id != first.id
+    assert second.filename == "b.png"
+    assert world.ids() == {second.id}
+    world.clock.advance(1)
+    with pytest.raises(ImageNotFound):
+        world.manager.remove(first.id, delivery=delivery())
+    assert world.manager.add(PICTURE, "b.png", delivery=AGAIN) == second
+    world.assert_in_step()
+
+
+def test_a_request_overtaken_by_its_own_redelivery_makes_no_second_image(world: World) -> None:
+    arrived_ms = world.clock.now_ms()
+    world.clock.advance(50)
+    first = world.sibling().manager.add(PICTURE, "a.png", delivery=AGAIN)
+    late = Delivery(FIRST.key, arrived_ms=arrived_ms)
+    assert world.manager.add(PICTURE, "a.png", delivery=late) == first
+    assert world.ids() == {first.id}
+
+
+def test_a_checksum_is_verified_also_where_the_first_reply_would_do(world: World) -> None:
+    world.manager.add(PICTURE, "a.png", idempotency_key="k")
+    with pytest.raises(ChecksumMismatch):
+        world.manager.add(PICTURE, "a.png", idempotency_key="k", checksum="sha256:" + "0" * 64)
