@@ -269,7 +269,7 @@ def test_millions_of_little_containers_are_refused_before_they_are_made(
     body = containers(count) if depth == 1 else containers(count).replace(b"\x80" * 2, b"\x91\x80")
     tracemalloc.start()
     try:
-        raw.send(body, content_type=MSGPACK)
+        raw.send(body, "upload_image", content_type=MSGPACK)
         answer = raw.answer()
         _, peak = tracemalloc.get_traced_memory()
     finally:

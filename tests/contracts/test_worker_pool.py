@@ -159,6 +159,8 @@ def test_workers_killed_from_outside_say_nothing_against_the_picture(
     start: Callable[..., WorkerPool],
 ) -> None:
     pool = start(workers=2)
+    both = [PooledEngine(pool).analyse(jpeg(), Format.JPEG) for _ in range(2)]
+    assert all(analysis.result() for analysis in both), "they are loaded"
     for pid in pool.pids():
         os.kill(pid, signal.SIGSTOP)
     analysis = PooledEngine(pool).analyse(jpeg(), Format.JPEG)
