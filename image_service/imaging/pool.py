@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[2])
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from image_service.imaging.lifeline import attach; attach(); "
     "from image_service.imaging.worker import main; main()"
 )
 # Nothing of the service's environment: it holds passwords. Pillow's block cache keeps freed

@@ -17,13 +17,13 @@ import sys
 
 from PIL import Image
 
+from .lifeline import libc, prctl
 from .limits import Limits
 
 OUT_OF_TIME = signal.SIGPROF
 """The signal that ends a worker which takes too much processor time."""
 
 _NICENESS = 10
-_PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
@@ -53,9 +53,6 @@ _FORBIDDEN = {
          434, 438, 129, 130, 280, 282, 241, 425, 219, 97, 268),
     ),
 }  # fmt: skip
-
-
-_libc = ctypes.CDLL(None)
 
 
 def enter(limits: Limits) -> None:
@@ -90,16 +87,7 @@ def give_back_memory() -> None:
     """
     getattr(Image, "core").clear_cache()  # noqa: B009 - not in the types
     with contextlib.suppress(AttributeError):  # glibc's own
-        _libc.malloc_trim(0)
-
-
-def live_and_die_with_the_service() -> None:
-    """Ask Linux for SIGKILL when the service dies while this process is deep in a decoder.
-
-    Elsewhere the closed socket ends it after its picture. Ctrl-C is the service's to handle.
-    """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        libc.malloc_trim(0)
 
 
 def _forbid_system_calls() -> None:
@@ -111,8 +99,8 @@ def _forbid_system_calls() -> None:
     # struct sock_fprog: the number of instructions, and where they are.
     header = struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer))
     filter_ = ctypes.create_string_buffer(header, len(header))
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-    _prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(filter_))
+    prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(filter_))
 
 
 def _program(architecture: int, clone: int, forbidden: tuple[int, ...]) -> bytes:
@@ -143,10 +131,3 @@ def _program(architecture: int, clone: int, forbidden: tuple[int, ...]) -> bytes
         (give, 0, 0, _RETURN_EPERM),
     ]
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
-
-
-def _prctl(*arguments: int) -> None:
-    # Containers may forbid it; then the limits stand alone.
-    with contextlib.suppress(OSError, AttributeError):
-        longs = [ctypes.c_ulong(each) for each in (*arguments, 0, 0, 0, 0)[:5]]
-        _libc.prctl(*longs)

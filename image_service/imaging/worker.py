@@ -25,7 +25,6 @@ _LARGE_PIXELS = 16_000_000
 
 def main() -> None:
     """Serve requests from standard input's socket until it closes."""
-    sandbox.live_and_die_with_the_service()
     limits = Limits(**json.loads(sys.argv[-1]))
     set_up(limits)
     gc.freeze()  # nothing of the modules is ever garbage: looking at them again costs time
