@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -290,6 +291,10 @@ def test_a_worker_knows_no_secrets_and_holds_no_files_of_the_service(
         assert {int(fd.name) for fd in (proc / "fd").iterdir()} <= {0, 1, 2}
         limits = (proc / "limits").read_text()
         assert str(Limits().worker_memory_bytes) in limits
+        assert re.search(r"Max open files +0 ", limits), "it can open nothing more"
+        status = (proc / "status").read_text()
+        assert "NoNewPrivs:\t1" in status
+        assert "Seccomp:\t2" in status, "a filter is in force"
         assert (proc / "cwd").readlink() == Path("/")
 
 
