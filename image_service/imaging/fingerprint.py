@@ -13,7 +13,7 @@ from ..domain.fingerprint import Fingerprint
 from . import thumbhash
 
 SIDE_PX = 100
-"""Fingerprints are taken from a picture of at most so many pixels a side."""
+"""Fingerprints are taken from a picture of so many pixels a side, or up to twice as many."""
 
 _HASH_SIDE_PX = 32
 _HASH_WAVES = 8
@@ -55,29 +55,20 @@ def fingerprint(picture: Image.Image, *, orientation: int) -> Fingerprint:
 
 
 def _small(picture: Image.Image) -> Image.Image:
-    """Return picture in 8 bits a channel, at most SIDE_PX a side."""
+    """Return picture in 8 bits a channel, its longer side below 2 * SIDE_PX."""
     if picture.mode in _WIDE_MODES or picture.mode.startswith("I;"):
         picture = _narrowed(picture)
-    else:
-        picture = picture.convert(_plain_mode(picture))
-    width, height = picture.size
-    scale = SIDE_PX / max(width, height)
-    if scale >= 1:
-        return picture
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    # Premultiplied, so that the colour of what cannot be seen does not shine through.
-    if picture.mode in ("RGBA", "LA"):
-        mode = picture.mode
-        premultiplied = picture.convert({"RGBA": "RGBa", "LA": "La"}[mode])
-        return premultiplied.resize(size, Image.Resampling.BOX).convert(mode)
-    return picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    mode = _plain_mode(picture)
+    if mode != picture.mode:
+        picture = picture.convert(mode)
+    factor = max(picture.size) // SIDE_PX
+    # Alpha counts: the colour of what cannot be seen does not shine through.
+    return picture.reduce(factor) if factor > 1 else picture
 
 
 def _halved(picture: Image.Image) -> Image.Image:
-    """Return picture at half its size: a fifth of the work, and the few waves kept are the same."""
-    if min(picture.size) < 2 or picture.mode == "RGBA":
-        return picture
-    return picture.reduce(2)
+    """Return picture at half its size: a quarter of the work, and the few waves kept are the same."""
+    return picture.reduce(2) if max(picture.size) > SIDE_PX // 2 else picture
 
 
 def _plain_mode(picture: Image.Image) -> str:
@@ -104,7 +95,7 @@ def _narrowed(picture: Image.Image) -> Image.Image:
 def _srgb(picture: Image.Image, icc_profile: bytes | None) -> Image.Image:
     """Return picture in sRGB, L with alpha kept; colours are as its profile means them."""
     alpha = picture.getchannel("A") if picture.mode in ("RGBA", "LA") else None
-    plain = picture.convert({"RGBA": "RGB", "LA": "L"}.get(picture.mode, picture.mode))
+    plain = picture.convert({"RGBA": "RGB", "LA": "L"}[picture.mode]) if alpha else picture
     if plain.mode == "LAB" or (icc_profile and plain.mode in ("RGB", "CMYK", "L")):
         transform = _transform(icc_profile, plain.mode)
         if transform:

@@ -85,8 +85,10 @@ def test_other_pictures_are_far() -> None:
     assert min(distance(a, b) for a, b in itertools.combinations(hashes, 2)) > MAX_DISTANCE
 
 
-def test_a_picture_has_the_fingerprint_of_how_it_is_seen() -> None:
-    upright = scene((320, 240))
+@pytest.mark.parametrize("size", [(400, 200), (90, 70), (331, 243)], ids=str)
+def test_a_picture_has_the_fingerprint_of_how_it_is_seen(size: tuple[int, int]) -> None:
+    upright = scene(size)
+    wanted = fingerprint(upright, orientation=1)
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation
@@ -97,7 +99,11 @@ def test_a_picture_has_the_fingerprint_of_how_it_is_seen() -> None:
             )
             if _as_seen(turned, exif).tobytes() == upright.tobytes()
         )
-        assert fingerprint(stored, orientation=orientation) == fingerprint(upright, orientation=1)
+        found = fingerprint(stored, orientation=orientation)
+        if size == (331, 243):  # scaled down from the other end, by a part of a pixel
+            assert distance(found.perceptual_hash, wanted.perceptual_hash) <= 2
+        else:
+            assert found == wanted
 
 
 def _as_seen(picture: Image.Image, exif: Image.Exif) -> Image.Image:
