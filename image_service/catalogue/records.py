@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ..domain.description import Description
@@ -17,6 +16,7 @@ _FACTS = (
     "width", "height", "frames", "animated", "orientation", "has_alpha", "color_space",
     "duration_ms",
 )  # fmt: skip
+_UNTOLD = vars(Description())
 _SIGN = 1 << (HASH_BITS - 1)
 _BAND_COLUMNS = tuple(f"hash_band_{band}" for band in range(BANDS))
 
@@ -60,13 +60,12 @@ def from_row(row: Mapping[str, Any]) -> Image:
     )
 
 
-def to_snapshot(image: Image) -> dict[str, Any]:
-    """Return image as JSON."""
-    row = to_row(image)
+def to_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of an image as JSON."""
     thumbhash = row["thumbhash"]
     return {
         **row,
-        "sha256": image.sha256.hex(),
+        "sha256": row["sha256"].hex(),
         "thumbhash": thumbhash and base64.b64encode(thumbhash).decode(),
     }
 
@@ -97,10 +96,10 @@ def unsigned(number: int) -> int:
 
 def _details(image: Image) -> dict[str, Any]:
     """Return what is not in the other columns, without what is empty."""
-    described = asdict(image.description)
-    usual = asdict(Description())
+    described = vars(image.description)
+    told = {name: value for name, value in described.items() if value != _UNTOLD[name]}
     details = {
-        "description": {name: value for name, value in described.items() if value != usual[name]},
+        "description": told,
         "removed": list(image.removed),
         "sent_sha256": image.sent_sha256 and image.sent_sha256.hex(),
         "duplicate_of": image.duplicate_of,

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import sqlite
 from ..domain.image import Image
 from ..domain.ports import DuplicateRequest, RequestKey
 from ..errors import Busy, InvalidArgument
-from .records import from_snapshot, to_snapshot
+from .records import from_snapshot
 from .tables import requests
 
 _INSERT_IF_NEW = sqlite.insert(requests).on_conflict_do_nothing()
@@ -58,12 +58,14 @@ def begin(
     connection.execute(sa.insert(requests), mark)
 
 
-def finish(connection: sa.Connection, request: RequestKey, image: Image, *, holder: str) -> None:
-    """Record that request ended with image.
+def finish(
+    connection: sa.Connection, request: RequestKey, image_id: str, snapshot: Any, *, holder: str
+) -> None:
+    """Record that request ended with an image, and its snapshot.
 
     Raises: DuplicateRequest if it had ended before; Busy if another process took it over.
     """
-    outcome = {"image_id": image.id, "image": to_snapshot(image), "holder": None}
+    outcome = {"image_id": image_id, "image": snapshot, "holder": None}
     new = {"key": request.key, "created_ms": request.made_ms, "digest": request.digest}
     # Nearly always it is new: written at once, and looked at only where that fails.
     if connection.execute(_INSERT_IF_NEW, {**new, **outcome}).rowcount:

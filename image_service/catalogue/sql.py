@@ -17,7 +17,7 @@ from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import FormatTotals, Page, RequestKey
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
-from .records import from_row, to_row
+from .records import from_row, to_row, to_snapshot
 from .similar import find_similar
 from .tables import image_tags, images, listed, totals
 
@@ -91,10 +91,10 @@ class SqlCatalogue:
 
         def work(connection: sa.Connection) -> Image:
             oldest = connection.scalar(_OLDEST_EQUAL, {"digest": image.sha256})
-            added = dataclasses.replace(image, duplicate_of=oldest)
-            for request in asked:
-                requests.finish(connection, request, added, holder=self._holder)
-            connection.execute(_INSERT_IMAGE, to_row(added))
+            added = dataclasses.replace(image, duplicate_of=oldest) if oldest else image
+            row = to_row(added)
+            self._finish(connection, asked, row)
+            connection.execute(_INSERT_IMAGE, row)
             if added.tags:
                 rows = [{"tag": tag, "image_id": added.id} for tag in added.tags]
                 connection.execute(_INSERT_TAGS, rows)
@@ -117,8 +117,7 @@ class SqlCatalogue:
                     requests.raise_if_done(connection, request)
                 return None
             _delete(connection, image)
-            if request:
-                requests.finish(connection, request, image, holder=self._holder)
+            self._finish(connection, [request] if request else [], to_row(image))
             return image
 
         return self._write(work)
@@ -203,6 +202,14 @@ class SqlCatalogue:
     def check(self) -> None:
         """See Catalogue.check."""
         self._read(_total)
+
+    def _finish(
+        self, connection: sa.Connection, asked: Collection[RequestKey], row: dict[str, Any]
+    ) -> None:
+        if asked:
+            snapshot = to_snapshot(row)
+            for request in asked:
+                requests.finish(connection, request, row["id"], snapshot, holder=self._holder)
 
     def _read(self, work: Work[T]) -> T:
         return self._run(work, writes=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 HASH_BITS = 64
 MAX_DISTANCE = 10
 BANDS = 3
-_BAND_BITS = tuple(tuple(range(band, HASH_BITS, BANDS)) for band in range(BANDS))
+_BAND_BITS = tuple(len(range(band, HASH_BITS, BANDS)) for band in range(BANDS))
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ def bands(perceptual_hash: int) -> tuple[int, ...]:
     that looking for alike ones takes a few hundred look-ups of exact numbers (multi-index
     hashing, Norouzi et al. 2012). Neighbouring bits go to different bands: they tend to agree.
     """
-    return tuple(_gather(perceptual_hash, positions) for positions in _BAND_BITS)
+    lowest_first = f"{perceptual_hash:064b}"[::-1]
+    return tuple(int(lowest_first[band::BANDS][::-1], 2) for band in range(BANDS))
 
 
 def alike_bands(perceptual_hash: int, max_distance: int) -> tuple[list[int], ...]:
@@ -47,13 +48,9 @@ def alike_bands(perceptual_hash: int, max_distance: int) -> tuple[list[int], ...
     """
     flips = max_distance // BANDS
     return tuple(
-        _neighbours(value, len(positions), flips)
-        for value, positions in zip(bands(perceptual_hash), _BAND_BITS, strict=True)
+        _neighbours(value, bits, flips)
+        for value, bits in zip(bands(perceptual_hash), _BAND_BITS, strict=True)
     )
-
-
-def _gather(value: int, positions: tuple[int, ...]) -> int:
-    return sum((value >> position & 1) << place for place, position in enumerate(positions))
 
 
 def _neighbours(value: int, bits: int, flips: int) -> list[int]:

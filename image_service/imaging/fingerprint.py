@@ -67,7 +67,7 @@ def _small(picture: Image.Image) -> Image.Image:
 
 
 def _halved(picture: Image.Image) -> Image.Image:
-    """Return picture at half its size: a quarter of the work, and the few waves kept are the same."""
+    """Return picture at half its size: a quarter of the work for the same few waves."""
     return picture.reduce(2) if max(picture.size) > SIDE_PX // 2 else picture
 
 
