@@ -90,7 +90,7 @@ class Settings(BaseModel):
     worker_timeout_s: Seconds = 10.0
     worker_queue: int = Field(64, ge=0, le=10_000)
     worker_jobs_before_restart: int = Field(2_000, ge=1)
-    upload_concurrency: int = Field(4, ge=1, le=256)
+    upload_concurrency: int = Field(8, ge=1, le=256)
 
     cache_control: str = "public, max-age=31536000, immutable"
     http_max_connections: int = Field(512, ge=1, le=100_000)
