@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+GC_THRESHOLDS = (10_000, 20, 50)
+"""How many new objects a collection of garbage takes, by generation; Python's own: 700, 10, 10."""
+
 
 @dataclass(frozen=True)
 class Limits:

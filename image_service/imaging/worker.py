@@ -18,7 +18,7 @@ from ..domain.strip import Strip
 from ..errors import CorruptImage, ImageServiceError
 from . import messages, protocol, sandbox
 from .examine import examine, set_up
-from .limits import Limits
+from .limits import GC_THRESHOLDS, Limits
 
 _LARGE_PIXELS = 16_000_000
 
@@ -27,6 +27,7 @@ def main() -> None:
     """Serve requests from standard input's socket until it closes."""
     limits = Limits(**json.loads(sys.argv[-1]))
     set_up(limits)
+    gc.set_threshold(*GC_THRESHOLDS)
     gc.freeze()  # nothing of the modules is ever garbage: looking at them again costs time
     sock = socket.socket(fileno=0)
     sandbox.enter(limits)
