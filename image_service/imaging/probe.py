@@ -28,10 +28,12 @@ from ..errors import (
 )
 from .limits import Limits
 from .metadata import describe
+from .metadata.ifd import read_block
 
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20
 _MAX_PARTS = 65_536
+_PART_TAGS = (273, 324)  # StripOffsets, TileOffsets
 _RIFF_HEAD_BYTES = 8
 _DRAFT_SIDE_PX = 32
 _MAX_FRAME_MS = 1e9
@@ -92,6 +94,8 @@ def _riff_bytes(data: bytes) -> int:
 def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> PictureFacts:
     if expected is Format.WEBP:
         _check_size(*_webp_canvas(data), limits)
+    if expected is Format.TIFF:
+        _check_parts(_tiff_parts(data))
     with _translated(limits), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
@@ -99,7 +103,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
             _check_scans(data, width * height, limits)
         _check_metadata(picture, limits)
         frames = _count_frames(picture, expected, limits)
-        _check_parts(picture)
+        _check_parts(len(getattr(picture, "tile", ())))
         description = describe(picture, expected, data)
         look.described(description)
         orientation = description.orientation
@@ -171,8 +175,18 @@ def _check_scans(data: bytes, pixels: int, limits: Limits) -> None:
         raise TooManyScans("max_jpeg_scans_pixels", limit, scans * pixels)
 
 
-def _check_parts(picture: Image.Image) -> None:
-    parts = len(getattr(picture, "tile", ()))
+def _tiff_parts(data: bytes) -> int:
+    """Return how many strips or tiles a TIFF tells of; opening one lists them all."""
+    with contextlib.suppress(struct.error):
+        block = read_block(data)
+        if block:
+            return max(
+                (block.ifd0[tag].number for tag in _PART_TAGS if tag in block.ifd0), default=0
+            )
+    return 0
+
+
+def _check_parts(parts: int) -> None:
     if parts > _MAX_PARTS:
         raise CorruptImage(f"it is cut into {parts:,} strips or tiles, more than {_MAX_PARTS:,}")
 
