@@ -14,6 +14,7 @@ import time
 from typing import Any, ClassVar
 
 import eventlet
+from amqp import spec
 from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Queue
 from kombu.pools import producers
@@ -41,6 +42,7 @@ _REPLY_RETRIES = {"max_retries": 3, "interval_start": 0, "interval_step": 0.5, "
 _TRANSIENT = NON_PERSISTENT
 # One frame: no broker's max_message_size, and no other frame on the connection, is in its way.
 _SMALL_REPLY_BYTES = 64 * 1024
+_PUBLISH_SIGNATURE = "Bssbb"
 _BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
@@ -317,8 +319,10 @@ class Lane(RpcConsumer):
                 "delivery_mode": _TRANSIENT,
             },
         )
-        exchange = self._exchange.name
-        channel.basic_publish(message, exchange=exchange, routing_key=request.reply_to)
+        # Not basic_publish(): that reads from the connection first, in the middle of whatever
+        # message is coming in by another green thread, and both wait for ever.
+        arguments = (0, self._exchange.name, request.reply_to, False, False)
+        channel.send_method(spec.Basic.Publish, _PUBLISH_SIGNATURE, arguments, message)
 
     def _send_confirmed(self, request: Request, reply: Reply) -> None:
         with self._reply_producers.acquire(block=True) as producer:

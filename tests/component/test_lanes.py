@@ -172,3 +172,25 @@ def test_a_worker_that_dies_costs_one_picture_at_most(
         os.kill(pid, signal.SIGKILL)
         assert service.upload(picture())  # given to another worker
     assert threading.active_count() < 100
+
+
+def test_only_the_consumer_reads_from_its_connection(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two green threads that read from one socket take each other's frames, and both wait."""
+    import amqp
+
+    drain, readers = amqp.Connection.drain_events, {}
+
+    def noted(connection: Any, timeout: float | None = None) -> Any:
+        readers.setdefault(id(connection), set()).add(id(eventlet.getcurrent()))
+        return drain(connection, timeout)
+
+    monkeypatch.setattr(amqp.Connection, "drain_events", noted)
+    service = make_service()
+    for _ in range(5):
+        assert service.upload(picture())
+        with service.rpc() as rpc:
+            assert rpc.health_check()["success"]
+    assert len(readers) >= 2
+    assert [len(each) for each in readers.values()] == [1] * len(readers)
