@@ -13,7 +13,7 @@ from image_service.testing import jpeg
 
 from .bombs import jpeg_with_scans
 from .containers import after_soi, exif, ifd, jpeg_segment
-from .hostile import OVERDESCRIBED, OVERSCANNED, OVERSIZED, HostileFile
+from .hostile import DAMAGED, OVERDESCRIBED, OVERSCANNED, OVERSIZED, HostileFile
 
 
 @cache
@@ -104,6 +104,7 @@ def _bombs() -> Iterator[HostileFile]:
     for count, side in ((10, 7000), (4, 7000), (40, 3400)):
         make = partial(scans, count, side, side)
         yield HostileFile(f"{kind}/{count} more scans of {side}²", make, "time and memory",
+                          DAMAGED | OVERSCANNED,
                           may_pass=True, soak=True)  # fmt: skip
     for mode in ("RGB", "CMYK", "L"):
         for progressive in (False, True):
