@@ -208,7 +208,6 @@ class Job:
         self._request = request
         self._data = data
         self._worker: _Worker | None = None
-        self._is_sent = False
 
     def begin(self, worker: _Worker) -> None:
         """Send the job to worker, so that it is at work while the caller does something else."""
@@ -220,7 +219,7 @@ class Job:
             self._pool.replace(worker)
             raise
         else:
-            self._worker, self._is_sent = worker, True
+            self._worker = worker
 
     def result(self) -> tuple[dict[str, Any], bytes]:
         """Wait for the answer.
@@ -238,13 +237,11 @@ class Job:
             raise exc.failure from None
 
     def _attempt(self) -> tuple[dict[str, Any], bytes]:
-        worker, self._worker = self._worker, None
-        if worker is None:
-            worker = self._pool.acquire()
+        begun, self._worker = self._worker, None
+        worker = begun or self._pool.acquire()
         try:
-            if not self._is_sent:
+            if not begun:
                 worker.send(self._request, self._data)
-            self._is_sent = False
             reply, payload = worker.receive()
         except TimeoutError:
             # A picture's own cost is limited in processor time: this is a machine in trouble.

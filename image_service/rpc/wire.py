@@ -13,13 +13,13 @@ from nameko.constants import CALL_ID_STACK_CONTEXT_KEY
 from nameko.exceptions import MalformedRequest, serialize
 
 from ..errors import ImageServiceError, InternalError, ReplyTooLarge
+from ..imaging.messages import MAX_ITEMS
 
 _log = logging.getLogger(__name__)
 
 LARGE_JSON_BYTES = 64 * 1024
 """JSON bodies above this are decoded in a worker process: see imaging.messages."""
 
-_MAX_ITEMS = 100_000
 _FALLBACK_CONTENT_TYPE = "application/json"
 _MSGPACK_CONTENT_TYPE = "application/x-msgpack"
 
@@ -131,7 +131,7 @@ def _unpack(body: bytes) -> Any:
 
     One byte can be an empty mapping of 64 bytes of memory. Raises: _TooManyItems.
     """
-    left = _MAX_ITEMS
+    left = MAX_ITEMS
 
     def count(container: Any) -> Any:
         nonlocal left
@@ -140,7 +140,7 @@ def _unpack(body: bytes) -> Any:
             raise _TooManyItems
         return container
 
-    limits = {"max_map_len": _MAX_ITEMS, "max_array_len": _MAX_ITEMS}
+    limits = {"max_map_len": MAX_ITEMS, "max_array_len": MAX_ITEMS}
     try:
         return msgpack.unpackb(
             body, raw=False, strict_map_key=False, object_hook=count, list_hook=count, **limits
