@@ -32,7 +32,7 @@ from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
 from .answers import failure_of
-from .frames import tolerant_frame_handler
+from .frames import read_ahead, tolerant_frame_handler
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -78,6 +78,7 @@ class LaneConnection(QueueConsumer):
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         """See ConsumerMixin; called after every (re)connection."""
+        read_ahead(channel.connection.transport)
         channel.Message = PlainMessage
         channel.auto_decode = False  # bodies stay bytes: their size is checked first
         for provider in self._providers:
