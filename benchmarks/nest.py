@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.disk import keep_apart
 from benchmarks.stats import Block
 
 BENCH_TIMEOUT_S = 300.0
@@ -42,6 +43,7 @@ class Nest:
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
         data.mkdir()
+        keep_apart(data)
         for path in pictures:
             shutil.copy(path, data)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks.caller import Callers
 from benchmarks.cpu import Meter
+from benchmarks.disk import keep_apart
 from benchmarks.stats import Block, quantile
 from benchmarks.workloads import FLOOR, SERVICE, Workload, connected
 from scripts import broker, rabbitmq
@@ -75,6 +76,8 @@ def running(*, callers: int) -> Iterator[Rig]:
     Raises: StartError.
     """
     scratch = RUN_DIR / "bench" / f"run-{os.getpid()}"
+    scratch.parent.mkdir(parents=True, exist_ok=True)
+    keep_apart(scratch.parent)
     (scratch / "written").mkdir(parents=True)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
