@@ -9,13 +9,14 @@ import gc
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
-from eventlet import patcher, tpool
+from eventlet import tpool
 from nameko.extensions import DependencyProvider, SharedExtension
 
 from .catalogue import SqlCatalogue
@@ -29,6 +30,7 @@ from .imaging.engine import PooledEngine
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
+from .native import threading
 from .storage import LeaseBook, LocalStore
 
 _log = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ DELIVERY_CONTEXT_KEY = "image_service_delivery"
 """Where the RPC entrypoint leaves a call's Delivery; never sent on to other services."""
 
 _HEALTH_TIMEOUT_S = 0.8
+_SHARED_THREADS = 16
 
 
 class SystemClock:
@@ -50,28 +53,43 @@ class SystemClock:
 
 
 class OffHub:
-    """Runs an adapter's methods in native threads, so that disk waits hold up no green thread."""
+    """Runs an object's methods in native threads, so that their waits hold up no green thread.
 
-    def __init__(self, adapter: object) -> None:
-        self._adapter = adapter
+    Each call is one trip: there and back costs as much as a dozen system calls.
+    """
+
+    def __init__(self, blocking: object, after: Callable[[], None]) -> None:
+        """Args: after: called on the hub after each trip."""
+        self._blocking = blocking
+        self._after = after
 
     def __getattr__(self, name: str) -> Any:
-        method = functools.partial(tpool.execute, getattr(self._adapter, name))
+        work = getattr(self._blocking, name)
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return tpool.execute(work, *args, **kwargs)
+            finally:
+                self._after()
+
         setattr(self, name, method)
         return method
 
 
-def off_hub(adapter: T) -> T:
-    """Return adapter, wrapped in OffHub where eventlet runs the process."""
-    return cast(T, OffHub(adapter)) if _is_green() else adapter
+class Notices:
+    """What native threads have to say: logging there deadlocks on locks that eventlet replaced."""
 
+    def __init__(self) -> None:
+        self._untold: deque[str] = deque()
 
-def _run_blocking(work: Callable[[], T]) -> T:
-    return cast(T, tpool.execute(work)) if _is_green() else work()
+    def add(self, text: str) -> None:
+        """Keep a warning until somebody on the hub tells it."""
+        self._untold.append(text)
 
-
-def _is_green() -> bool:
-    return bool(patcher.is_monkey_patched("socket"))
+    def tell(self) -> None:
+        """Log what was added."""
+        while self._untold:
+            _log.warning(self._untold.popleft())
 
 
 @dataclass
@@ -95,28 +113,28 @@ class Application:
         self.started_s = time.monotonic()
         self.broker = BrokerState()
         self.clock = SystemClock()
+        self._notices = Notices()
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
         self._local = LocalStore(settings.upload_path, self._leases, self._lease)
         self._sql = self._create_catalogue()
         self._pool = self._create_pool()
-        self.engine = PooledEngine(self._pool)
-        store, catalogue = off_hub(self._local), off_hub(self._sql)
-        self.manager = StorageManager(
-            store,
-            catalogue,
-            self.engine,
+        engine = PooledEngine(self._pool)
+        manager = StorageManager(
+            self._local,
+            self._sql,
+            engine,
             self.clock,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
             strip=settings.strip_metadata,
-            run_blocking=_run_blocking,
         )
+        self.engine, self.manager = self._off_hub(engine), self._off_hub(manager)
         checks = {
-            "storage": store.check,
-            "catalogue": catalogue.check,
+            "storage": self._off_hub(self._local).check,
+            "catalogue": self._off_hub(self._sql).check,
             "broker": self.broker.check,
-            "workers": self.engine.check,
+            "workers": engine.check,
         }
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
 
@@ -133,11 +151,17 @@ class Application:
         """End the workers and let go of the store."""
         self._pool.stop()
         self._sql.close()
-        self._lease.release()
+        # What a native thread may still be writing is left over once this process has ended, not
+        # before: the lease ends with it.
+        if self._local.is_at_rest:
+            self._lease.release()
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the image workers."""
         return self._pool.pids()
+
+    def _off_hub(self, blocking: T) -> T:
+        return cast(T, OffHub(blocking, self._notices.tell))
 
     def _create_catalogue(self) -> SqlCatalogue:
         folder = self.settings.state_path
@@ -149,7 +173,7 @@ class Application:
             holder=self._lease.id,
             is_alive=self._leases.is_alive,
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
-            write_lock=patcher.original("threading").Lock(),
+            write_lock=threading.Lock(),
         )
 
     def _create_pool(self) -> WorkerPool:
@@ -160,6 +184,7 @@ class Application:
             max_waiting=settings.worker_queue,
             timeout_s=settings.worker_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
+            report=self._notices.add,
         )
 
 
@@ -185,7 +210,10 @@ class Core(SharedExtension):
     def setup(self) -> None:
         """Build and start the application before anything is served."""
         config = self.container.config
-        self.app = Application(read_settings(config, config_folder()))
+        settings = read_settings(config, config_folder())
+        # An upload takes a thread for as long as it lasts; all else shares the others.
+        tpool.set_num_threads(settings.upload_concurrency + _SHARED_THREADS)
+        self.app = Application(settings)
         self.app.start()
 
     def start(self) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO
 
 from .domain import arguments
 from .domain.filename import check_extension, check_filename
@@ -38,12 +39,6 @@ from .errors import (
 
 _RANDOM_BYTES = 24
 
-T = TypeVar("T")
-
-
-def _directly(work: Callable[[], T]) -> T:
-    return work()
-
 
 @dataclass(frozen=True)
 class _Upload:
@@ -56,15 +51,11 @@ class _Upload:
     delivery: Delivery
 
 
-class RunBlocking(Protocol):
-    """Runs work to its end and returns what it returns, wherever waiting holds up nobody."""
-
-    def __call__(self, work: Callable[[], T]) -> T:
-        """Run work."""
-
-
 class StorageManager:
-    """Images in and out of a store and its catalogue, kept in step."""
+    """Images in and out of a store and its catalogue, kept in step.
+
+    Its methods block, on disks and image workers: see `dependencies.OffHub`.
+    """
 
     def __init__(
         self,
@@ -76,14 +67,9 @@ class StorageManager:
         max_upload_bytes: int,
         idempotency_window_s: float,
         strip: Strip = Strip.NONE,
-        run_blocking: RunBlocking = _directly,
     ) -> None:
-        """Args:
-        strip: what is removed from every picture before it is stored.
-        run_blocking: runs work that waits for the disk several times over, in one go.
-        """
+        """Args: strip: what is removed from every picture before it is stored."""
         self._strip = strip
-        self._run_blocking = run_blocking
         self._store = store
         self._catalogue = catalogue
         self._engine = engine
@@ -91,7 +77,7 @@ class StorageManager:
         self._max_upload_bytes = max_upload_bytes
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
         # What could not be undone when it failed; sweep() tries again.
-        self._owed: list[Callable[[], None]] = []
+        self._owed: deque[Callable[[], None]] = deque()
 
     def add(
         self,
@@ -138,9 +124,6 @@ class StorageManager:
 
         Raises: InvalidImageId, ImageNotFound, ImageDamaged.
         """
-        return self._run_blocking(functools.partial(self._open, image_id))
-
-    def _open(self, image_id: object) -> tuple[Image, BinaryIO]:
         image = self.get(image_id)
         try:
             return image, self._store.open(image.blob_name)
@@ -154,9 +137,6 @@ class StorageManager:
         Raises: InvalidImageId, ImageNotFound; a redelivered removal answers as the first did.
         """
         delivery = delivery or Delivery()
-        return self._run_blocking(functools.partial(self._remove, image_id, delivery))
-
-    def _remove(self, image_id: object, delivery: Delivery) -> Image:
         ref = parse_image_ref(image_id)
         once = self._request_key(delivery, b"remove " + ref.id.encode())
         try:
@@ -191,13 +171,10 @@ class StorageManager:
         """
         bits = arguments.integer(max_distance, "max_distance", low=0, high=MAX_DISTANCE)
         at_most = arguments.integer(limit, "limit", low=1, high=MAX_LIMIT)
-        return self._run_blocking(functools.partial(self._find_similar, image_id, bits, at_most))
-
-    def _find_similar(self, image_id: object, max_distance: int, limit: int) -> list[Match]:
         image = self.get(image_id)
         if image.fingerprint is None:
             return []
-        found = self._catalogue.find_similar(image, max_distance=max_distance, limit=limit)
+        found = self._catalogue.find_similar(image, max_distance=bits, limit=at_most)
         return [Match.of(image, other) for other in found]
 
     def usage(self) -> Usage:
@@ -206,9 +183,8 @@ class StorageManager:
 
     def sweep(self) -> int:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
-        owed, self._owed = self._owed, []
-        for undo in owed:
-            self._try(undo)
+        for _ in range(len(self._owed)):
+            self._try(self._owed.popleft())
         self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
         return self._store.sweep(self._catalogue.known)
 
@@ -249,7 +225,7 @@ class StorageManager:
         )
         once = self._request_key(upload.delivery, sent_digest)
         all_requests = (*requests, once) if once else requests
-        return self._run_blocking(functools.partial(self._commit, image, all_requests))
+        return self._commit(image, all_requests)
 
     def _put_stripped(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
         """Write what the worker left of the picture."""

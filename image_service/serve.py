@@ -19,6 +19,7 @@ from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_MET
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
+from . import native
 from .config import ConfigError, Settings, read_settings
 from .errors import ImageServiceError
 from .service import ImageService
@@ -175,7 +176,7 @@ def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:
         os._exit(130)
 
     # The green os.write would try to switch greenlets, which a handler must not.
-    write = eventlet.patcher.original("os").write
+    write = native.os.write
 
     def handler(signum: int, frame: object) -> None:  # noqa: ARG001
         write(write_fd, b"!")

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-_NATIVE_THREADS_AT_MOST = 256
+_NATIVE_THREADS_AT_MOST = 512
 
 
 def create_sqlite_engine(path: Path, *, timeout_s: float) -> sa.Engine:

@@ -1,6 +1,6 @@
 """Resident worker processes: started, fed, held to their limits, replaced when they die.
 
-Written against plain sockets and queues, which eventlet makes green where the service runs.
+Its calls block, so that a job costs no turn of the hub: the service makes them in native threads.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import queue
 import signal
-import socket
-import subprocess
+import struct
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .. import errors
 from ..errors import Busy, CorruptImage, ImageServiceError, StorageUnavailable
+from ..native import queue, socket, subprocess, threading
 from . import protocol
 from .limits import Limits
 from .sandbox import OUT_OF_TIME
@@ -35,6 +35,7 @@ _BOOT = (
 # image memory for the next picture (full decodes 77 -> 51 ms at 12 MP).
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PILLOW_BLOCKS_MAX": "16", "OPENBLAS_NUM_THREADS": "1"}
 _WAITS_PER_TIMEOUT = 3
+_TIMEVAL = struct.Struct("@ll")
 _START_TIMEOUT_S = 30
 _END_TIMEOUT_S = 2
 
@@ -70,10 +71,10 @@ class _Worker:
     def send(self, request: dict[str, Any], data: bytes) -> None:
         if not self._is_ready:
             # Loading the decoders on a busy machine must not eat up the first picture's time.
-            self._sock.settimeout(_START_TIMEOUT_S)
+            self._wait_at_most(_START_TIMEOUT_S)
             protocol.receive(self._sock, max_payload_bytes=0)
+            self._wait_at_most(self._timeout_s)
             self._is_ready = True
-        self._sock.settimeout(self._timeout_s)
         protocol.send(self._sock, request, data)
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
@@ -86,10 +87,20 @@ class _Worker:
             return max(0, -self._process.wait(timeout=_END_TIMEOUT_S))
         return 0
 
+    def _wait_at_most(self, seconds: float) -> None:
+        """Have the kernel end calls that take longer, as BlockingIOError.
+
+        Python's own timeouts cost a system call more for each, and cut large ones into pieces.
+        """
+        whole = int(seconds)
+        timeout = _TIMEVAL.pack(whole, int((seconds - whole) * 1e6))
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._sock.setsockopt(socket.SOL_SOCKET, option, timeout)
+
     def end(self) -> None:
-        self._sock.close()
         self._process.kill()
         self._process.wait()
+        self._sock.close()  # last: another thread may wait on it, and is told by the death
 
 
 class _OutOfTime(CorruptImage):
@@ -116,21 +127,26 @@ class WorkerPool:
         max_waiting: int,
         timeout_s: float,
         jobs_before_restart: int,
+        report: Callable[[str], object] = _log.warning,
     ) -> None:
         """Args:
         workers: processes; max_waiting: jobs that may wait for one.
         timeout_s: seconds one job may take before its worker is killed.
         jobs_before_restart: jobs after which a worker is replaced, whatever it leaks.
+        report: is told of workers that were lost, in whatever thread that was seen.
         """
         self._limits = limits
         self._workers = workers
         self._max_waiting = max_waiting
         self.timeout_s = timeout_s
+        self.report = report
         self.cpu_s = limits.worker_cpu_s
         self._jobs_before_restart = jobs_before_restart
-        self._idle: queue.LifoQueue[_Worker] = queue.LifoQueue()
+        # A None says that the pool has stopped, to everybody who waits.
+        self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         self._all: set[_Worker] = set()
         self._waiting = 0
+        self._waiting_lock = threading.Lock()
         self._stopped = False
 
     def start(self) -> None:
@@ -141,23 +157,24 @@ class WorkerPool:
     def stop(self) -> None:
         """End every worker, at work or not."""
         self._stopped = True
+        self._idle.put(None)
         for worker in list(self._all):
             self._discard(worker)
 
     def check(self) -> None:
         """Raise StorageUnavailable when no worker lives."""
-        if not any(worker.is_alive for worker in self._all):
+        if not any(worker.is_alive for worker in list(self._all)):
             raise StorageUnavailable("no image worker is running")
 
     def pids(self) -> list[int]:
         """Return the process ids of the workers."""
-        return [worker.pid for worker in self._all]
+        return [worker.pid for worker in list(self._all)]
 
     def submit(self, request: dict[str, Any], data: bytes) -> Job:
         """Begin a job and return at once. Raises: Busy when too many wait already."""
         job = Job(self, request, data)
         try:
-            worker = self._idle.get_nowait()
+            worker = self._take(timeout_s=0)
         except queue.Empty:
             if self._waiting >= self._max_waiting:
                 raise Busy(f"{self._waiting} pictures are waiting to be looked at") from None
@@ -167,13 +184,13 @@ class WorkerPool:
 
     def acquire(self) -> _Worker:
         """Wait for an idle worker. Raises: Busy when none comes free in time."""
-        self._waiting += 1
+        self._count_waiting(+1)
         try:
-            return self._idle.get(timeout=self.timeout_s * _WAITS_PER_TIMEOUT)
+            return self._take(timeout_s=self.timeout_s * _WAITS_PER_TIMEOUT)
         except queue.Empty:
             raise Busy("no image worker came free in time") from None
         finally:
-            self._waiting -= 1
+            self._count_waiting(-1)
 
     def release(self, worker: _Worker) -> None:
         """Take a worker back after its job."""
@@ -189,6 +206,18 @@ class WorkerPool:
                 self._spawn()  # first, so that health checks never find a pool without workers
         finally:
             self._discard(worker)
+
+    def _take(self, *, timeout_s: float) -> _Worker:
+        """Return an idle worker. Raises: queue.Empty; Busy when there will be no more."""
+        worker = self._idle.get(block=timeout_s > 0, timeout=timeout_s)
+        if worker is None:
+            self._idle.put(None)
+            raise Busy("the service is stopping")
+        return worker
+
+    def _count_waiting(self, more: int) -> None:
+        with self._waiting_lock:
+            self._waiting += more
 
     def _spawn(self) -> None:
         worker = _Worker(self._limits, self.timeout_s)
@@ -243,7 +272,7 @@ class Job:
             if not begun:
                 worker.send(self._request, self._data)
             reply, payload = worker.receive()
-        except TimeoutError:
+        except BlockingIOError:
             # A picture's own cost is limited in processor time: this is a machine in trouble.
             self._give_up(worker, "took longer than its time limit")
             raise Busy(f"an image worker took over {self._pool.timeout_s:g} s") from None
@@ -284,7 +313,7 @@ class Job:
     def _give_up(self, worker: _Worker | None, what: str) -> None:
         if worker:
             self._pool.replace(worker)
-            _log.warning("image worker %s %s at work and was replaced", worker.pid, what)
+            self._pool.report(f"image worker {worker.pid} {what} at work and was replaced")
 
 
 def _error(reply: dict[str, Any]) -> ImageServiceError:

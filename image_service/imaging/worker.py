@@ -31,7 +31,6 @@ def main() -> None:
     gc.freeze()  # nothing of the modules is ever garbage: looking at them again costs time
     sock = socket.socket(fileno=0)
     sandbox.enter(limits)
-    sock.setblocking(True)  # a green service hands over a socket that does not block
     with contextlib.suppress(EOFError, ConnectionError):
         protocol.send(sock, {"ready": True})
         while True:

@@ -75,6 +75,7 @@ class Lease:
         self._folder = folder
         self._path = folder / (lease_id + _SUFFIX)
         self._fd = -1
+        self._taken: tuple[int, int] | None = None
 
     def ensure(self) -> None:
         """Take the lease, or take it again if its file has vanished. Raises: OSError."""
@@ -94,19 +95,25 @@ class Lease:
         fcntl.flock(fd, fcntl.LOCK_EX)
         hidden.rename(self._path)
         old, self._fd = self._fd, fd
+        self._taken = _identity(os.fstat(fd))
         _close(old)
 
     def release(self) -> None:
         """Give the lease up: nothing is left for others to clear up."""
         self._path.unlink(missing_ok=True)
+        self._taken = None
         old, self._fd = self._fd, -1
         _close(old)
 
     def _is_there(self) -> bool:
         try:
-            return self._fd >= 0 and os.path.samestat(self._path.stat(), os.fstat(self._fd))
-        except OSError:  # it has vanished, or another thread is renewing it
+            return _identity(self._path.stat()) == self._taken
+        except OSError:  # it has vanished
             return False
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _close(fd: int) -> None:

@@ -37,6 +37,11 @@ class LocalStore:
         # Names this process is working on; what else stands under its lease is left over.
         self._active: set[str] = set()
 
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether nothing is being written or removed."""
+        return not self._active
+
     def prepare(self) -> None:
         """Make the directories that are missing. Raises: StorageFull, StorageUnavailable."""
         with _translated():

@@ -37,7 +37,7 @@ def answers(service: Service) -> bool:
 def test_a_broker_restart_with_calls_in_flight_is_survived(
     service: Service, broker: brokers.Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Held(service, monkeypatch)
+    held = Held(monkeypatch)
     with RawCaller(broker.uri) as raw:
         raw.channel.queue_declare("lasting", durable=True, exclusive=False, auto_delete=False)
         raw.channel.queue_bind("lasting", "nameko-rpc", "lasting")
@@ -119,7 +119,7 @@ def test_a_broker_that_hangs_does_not_hold_up_the_stop(
 def test_a_call_in_flight_when_the_broker_is_lost_does_not_hold_up_the_stop(
     far_service: Service, cable: Cable, raw: RawCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = Held(far_service, monkeypatch)
+    held = Held(monkeypatch)
     raw.send(upload_body(picture()), "upload_image")
     wait_until(lambda: held.begun)
     cable.cut()

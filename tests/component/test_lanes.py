@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,8 +12,9 @@ from typing import Any
 import eventlet
 import kombu
 import pytest
-from eventlet.event import Event
 
+from image_service import native
+from image_service.imaging.engine import PooledEngine
 from tests.component.harness import (
     EXCHANGE,
     QUEUES,
@@ -28,21 +31,20 @@ UPLOADS = 3
 class Held:
     """Keeps every upload in its slot until let go."""
 
-    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun = 0
-        self.gate = Event()
-        analyse = service.app.engine.analyse
+        self._gate = native.threading.Event()  # uploads are worked on in native threads
+        analyse = PooledEngine.analyse
 
         def wait(*arguments: Any) -> Any:
             self.begun += 1
-            self.gate.wait()
+            self._gate.wait()
             return analyse(*arguments)
 
-        monkeypatch.setattr(service.app.engine, "analyse", wait)
+        monkeypatch.setattr(PooledEngine, "analyse", wait)
 
     def let_go(self) -> None:
-        if not self.gate.ready():
-            self.gate.send()
+        self._gate.set()
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def service(make_service: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture
-def held(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    held = Held(service, monkeypatch)
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(monkeypatch)
     yield held
     held.let_go()
 
@@ -163,15 +165,26 @@ def test_a_hostile_picture_never_stalls_health(
 def test_a_worker_that_dies_costs_one_picture_at_most(
     make_service: Callable[..., Service],
 ) -> None:
-    import os
-    import signal
-
     service = make_service(image_workers=1)
     for _ in range(3):
         (pid,) = service.app.worker_pids()
         os.kill(pid, signal.SIGKILL)
         assert service.upload(picture())  # given to another worker
     assert threading.active_count() < 100
+
+
+def test_a_worker_that_dies_at_work_is_logged(
+    make_service: Callable[..., Service], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = make_service(image_workers=1)
+    assert service.upload(picture())
+    (pid,) = service.app.worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    (upload,) = upload_in_background(service, picture(), 1)
+    eventlet.sleep(0.3)
+    os.kill(pid, signal.SIGKILL)
+    assert upload.wait()["success"]
+    assert f"image worker {pid} died at work and was replaced" in caplog.text
 
 
 def test_only_the_consumer_reads_from_its_connection(

@@ -88,7 +88,7 @@ def test_requests_without_correlation_id_are_all_different(
 
 
 def test_the_same_key_in_flight_is_busy(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    held, data = Held(service, monkeypatch), picture()
+    held, data = Held(monkeypatch), picture()
 
     def upload() -> dict[str, Any]:
         with service.rpc() as rpc:

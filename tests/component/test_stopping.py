@@ -24,8 +24,8 @@ def service(make_service: Callable[..., Service]) -> Service:
 
 
 @pytest.fixture
-def held(service: Service, monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
-    held = Held(service, monkeypatch)
+def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
+    held = Held(monkeypatch)
     yield held
     held.let_go()
 
@@ -90,7 +90,7 @@ def test_a_call_that_never_ends_holds_up_the_stop_for_its_timeout_only(
     make_service: Callable[..., Service], raw: RawCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = make_service(shutdown_timeout_s=0.5)
-    held = Held(service, monkeypatch)
+    held = Held(monkeypatch)
     send_upload(raw, picture())
     wait_until(lambda: held.begun)
     started = time.monotonic()

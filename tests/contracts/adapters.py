@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eventlet import patcher
-
 from image_service.catalogue import SqlCatalogue
 from image_service.catalogue.migrate import upgrade
 from image_service.catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
 from image_service.domain.ports import BlobStore, Catalogue
+from image_service.native import threading
 from image_service.storage import Lease, LeaseBook, LocalStore
 from image_service.testing import (
     NOON_MS,
@@ -26,8 +25,6 @@ from image_service.testing import (
     MemoryRecords,
     MemoryStore,
 )
-
-native_threading = patcher.original("threading")
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ class SqliteCatalogues:
             holder=lease.id,
             is_alive=leases.is_alive,
             writer=create_sqlite_writer(self.file, timeout_s=timeout_s),
-            write_lock=native_threading.Lock(),
+            write_lock=threading.Lock(),
         )
         catalogue.prepare()
         self._started.append(catalogue)

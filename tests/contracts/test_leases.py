@@ -10,13 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import eventlet.patcher
 import pytest
 
+from image_service.native import threading
 from image_service.storage import Lease, LeaseBook
 from tests.contracts.adapters import drop_lock
-
-native = eventlet.patcher.original("threading")
 
 
 @pytest.fixture
@@ -111,7 +109,7 @@ def test_native_threads_that_take_a_lost_lease_together_do_not_wait_for_ever(
 ) -> None:
     for _ in range(20):
         (folder / f"{lease.id}.lease").unlink()
-        threads = [native.Thread(target=lease.ensure, daemon=True) for _ in range(8)]
+        threads = [threading.Thread(target=lease.ensure, daemon=True) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -124,14 +122,14 @@ def test_a_second_thread_waits_for_the_first_to_name_the_lease(
     book: LeaseBook, lease: Lease, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / f"{lease.id}.lease").unlink()
-    locked, others = native.Event(), []
+    locked, others = threading.Event(), []
     flock = fcntl.flock
 
     def second_comes_now(fd: int, how: int) -> None:
         flock(fd, how)
         if not locked.is_set() and Path(f"/proc/self/fd/{fd}").readlink().is_file():
             locked.set()
-            others.append(native.Thread(target=lease.ensure, daemon=True))
+            others.append(threading.Thread(target=lease.ensure, daemon=True))
             others[0].start()
             others[0].join(0.2)
 

@@ -76,11 +76,14 @@ def test_bytes_and_names_are_on_disk_before_each_step_returns(
 ) -> None:
     recorder = Recorder(monkeypatch, stores.root)
     name = new_name()
+    assert store.is_at_rest
     store.put(name, DATA)
+    assert not store.is_at_rest, "what it wrote is not settled"
     assert recorder.calls == ["write", "fsync provisional", "fsync .tmp"]
     recorder.calls.clear()
     store.settle(name)
     assert recorder.calls == ["rename provisional to final"], "a sweep can do it again"
+    assert store.is_at_rest
     recorder.calls.clear()
     store.doubt(name)
     assert recorder.calls == ["rename final to provisional", "fsync .tmp", "fsync uploads"]

@@ -11,22 +11,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import eventlet.patcher
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from image_service import native
 from image_service.catalogue import SqlCatalogue, tables
 from image_service.catalogue.migrate import upgrade
 from image_service.domain.formats import Format
 from image_service.domain.listing import parse_list_query
 from image_service.domain.ports import FormatTotals, RequestKey
 from image_service.errors import StorageFull, StorageUnavailable
+from image_service.native import threading
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import SqliteCatalogues, new_image
 
-native = eventlet.patcher.original("threading")
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -172,12 +172,11 @@ def test_a_writer_waits_for_another(catalogues: SqliteCatalogues, catalogue: Sql
     blocker.execute("BEGIN IMMEDIATE")
 
     def let_go() -> None:
-        native_sleep(0.3)
+        native.time.sleep(0.3)
         blocker.rollback()
         blocker.close()
 
-    native_sleep = eventlet.patcher.original("time").sleep
-    thread = native.Thread(target=let_go)
+    thread = threading.Thread(target=let_go)
     thread.start()
     started = time.monotonic()
     catalogue.add(new_image())
@@ -232,7 +231,7 @@ def test_native_threads_use_one_catalogue_together(catalogue: SqlCatalogue) -> N
         except BaseException as exc:  # noqa: BLE001 - it would be lost with its thread
             errors.append(exc)
 
-    threads = [native.Thread(target=work, args=(images[n::8],)) for n in range(8)]
+    threads = [threading.Thread(target=work, args=(images[n::8],)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

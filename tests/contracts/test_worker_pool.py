@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from image_service import native
 from image_service.domain.formats import Format, sniff
 from image_service.errors import (
     Busy,
@@ -33,6 +33,7 @@ from image_service.imaging import pool as pool_module
 from image_service.imaging.engine import PooledEngine
 from image_service.imaging.limits import Limits
 from image_service.imaging.pool import WorkerPool
+from image_service.native import threading
 from image_service.testing import jpeg, make
 from tests.corpus import bombs
 
@@ -80,6 +81,7 @@ def give(pool: WorkerPool, timeout_s: float) -> None:
     pool.timeout_s = timeout_s
     for worker in pool._all:
         worker._timeout_s = timeout_s
+        worker._wait_at_most(timeout_s)
 
 
 def is_whole(pool: WorkerPool, workers: int) -> bool:
@@ -125,11 +127,13 @@ def test_a_bomb_is_refused_quickly_and_costs_no_worker(shared: WorkerPool, name:
 
 
 def test_a_worker_killed_at_work_costs_its_job_nothing(start: Callable[..., WorkerPool]) -> None:
-    pool = start()
+    said: list[str] = []
+    pool = start(report=said.append)
     pid = stopped(pool)
     analysis = PooledEngine(pool).analyse(jpeg((30, 20)), Format.JPEG)
     os.kill(pid, signal.SIGKILL)
     assert analysis.result().facts.width == 30
+    assert said == [f"image worker {pid} died at work and was replaced"]
     assert pid not in pool.pids()
     assert is_whole(pool, 1)
 
@@ -237,6 +241,31 @@ def test_nobody_waits_for_a_worker_for_ever(start: Callable[..., WorkerPool]) ->
     waiting = engine.analyse(jpeg(), Format.JPEG)
     with pytest.raises(Busy):
         waiting.result()
+
+
+def test_those_who_wait_are_told_when_the_pool_stops(start: Callable[..., WorkerPool]) -> None:
+    pool = start()
+    stopped(pool)
+    engine = PooledEngine(pool)
+    at_work, waiting = (engine.analyse(jpeg(), Format.JPEG) for _ in range(2))
+    errors: list[BaseException] = []
+
+    def wait(analysis: Any) -> None:
+        try:
+            analysis.result()
+        except Busy as exc:
+            errors.append(exc)
+
+    threads = [threading.Thread(target=wait, args=(each,)) for each in (at_work, waiting)]
+    for thread in threads:
+        thread.start()
+    native.time.sleep(0.2)
+    pool.stop()
+    for thread in threads:
+        thread.join(2)
+    assert len(errors) == 2, "one waits although there will be no worker any more"
+    with pytest.raises(Busy):
+        engine.analyse(jpeg(), Format.JPEG).result()
 
 
 @pytest.mark.parametrize("nonsense", [ValueError("frame too large"), KeyboardInterrupt()], ids=repr)

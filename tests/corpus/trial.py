@@ -9,7 +9,6 @@ import contextlib
 import math
 import re
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from image_service.errors import EmptyFile, ImageServiceError, ImageTooLarge, Un
 from image_service.imaging.engine import PooledEngine
 from image_service.imaging.limits import Limits
 from image_service.imaging.pool import WorkerPool
+from image_service.native import threading
 
 from .files import hostile_files
 from .hostile import HostileFile
