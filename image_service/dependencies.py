@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from eventlet import tpool
 from nameko.extensions import DependencyProvider, SharedExtension
 
+from . import memory
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
@@ -211,6 +212,7 @@ class Core(SharedExtension):
         """Build and start the application before anything is served."""
         config = self.container.config
         settings = read_settings(config, config_folder())
+        memory.keep_freed()
         # An upload takes a thread for as long as it lasts; all else shares the others.
         tpool.set_num_threads(settings.upload_concurrency + _SHARED_THREADS)
         self.app = Application(settings)

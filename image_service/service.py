@@ -14,6 +14,7 @@ from .domain.arguments import flag
 from .domain.image import parse_image_ref
 from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
 from .housekeeping import housekeeping
+from .memory import give_back_freed
 from .rpc import replies, rpc, transfer_rpc
 from .rpc.answers import answers
 from .web.problems import RETRY_AFTER_S, answers_problems
@@ -150,8 +151,9 @@ class ImageService:
 
     @housekeeping
     def sweep(self) -> None:
-        """Clear up after processes that died."""
+        """Clear up after processes that died, and after large pictures."""
         self.storage.sweep()
+        give_back_freed()
 
     @property
     def _replies(self) -> replies.Replies:

@@ -6,9 +6,9 @@ import contextlib
 import ctypes
 import signal
 
-_PR_SET_PDEATHSIG = 1
+from ..memory import libc
 
-libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
 
 
 def attach() -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from ..domain.formats import Format
 from ..domain.strip import Strip
 from ..errors import CorruptImage, ImageServiceError
+from ..memory import keep_freed
 from . import messages, protocol, sandbox
 from .examine import examine, set_up
 from .limits import GC_THRESHOLDS, Limits
@@ -25,6 +26,7 @@ _LARGE_PIXELS = 16_000_000
 
 def main() -> None:
     """Serve requests from standard input's socket until it closes."""
+    keep_freed()
     limits = Limits(**json.loads(sys.argv[-1]))
     set_up(limits)
     gc.set_threshold(*GC_THRESHOLDS)

@@ -1,0 +1,52 @@
+"""Freed memory, as the kernel counts it in a process of its own."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, sys
+from image_service import memory
+if sys.argv[1] == "keep":
+    memory.keep_freed()
+held = [bytes(2_000_000) for _ in range(3)]
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+del held
+before = faults()
+for _ in range(50):
+    held = [bytearray(b"x") * 2_000_000 for _ in range(3)]
+    del held
+print(faults() - before)
+"""
+
+RESIDENT = """
+from image_service import memory
+import psutil
+memory.keep_freed()
+held = [bytearray(b"x") * 2_000_000 for _ in range(20)]
+del held
+kept = psutil.Process().memory_info().rss
+memory.give_back_freed()
+print(kept - psutil.Process().memory_info().rss)
+"""
+
+pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
+
+
+def run(script: str, *arguments: str) -> int:
+    command = [sys.executable, "-c", script, *arguments]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_the_next_picture_has_the_last_ones_pages() -> None:
+    assert run(FAULTS, "keep") < 5_000
+    assert run(FAULTS, "as it is") > 30_000, "glibc keeps them by itself: this may go"
+
+
+def test_what_is_kept_can_be_given_back() -> None:
+    assert run(RESIDENT) > 30_000_000
