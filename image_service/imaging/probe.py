@@ -108,7 +108,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         look.described(description)
         orientation = description.orientation
         mode, has_alpha = picture.mode, _has_alpha(picture)
-        _decode_first(picture, expected)
+        _decode_first(picture, expected, len(data))
         # A TIFF comes out of the decoder upright; of its size Pillow tells so already.
         turn = 1 if expected is Format.TIFF else orientation
         look.decoded(picture, turn)
@@ -246,12 +246,14 @@ def _has_alpha(picture: Image.Image) -> bool:
     return picture.mode in _ALPHA_MODES or "transparency" in picture.info
 
 
-def _decode_first(picture: Image.Image, expected: Format) -> None:
+def _decode_first(picture: Image.Image, expected: Format, size_bytes: int) -> None:
     if expected is Format.JPEG:
         # An eighth of the size runs over every byte of the file at a third of the work. Small
         # pictures stay large enough to take a fingerprint of.
         width, height = picture.size
         picture.draft(None, (max(_DRAFT_SIDE_PX, width // 8), max(_DRAFT_SIDE_PX, height // 8)))
+        # All at once rather than 64 KB at a time, with what each left copied before the next.
+        setattr(picture, "decodermaxblock", size_bytes)  # noqa: B010 - not in the types
     picture.load()
 
 
