@@ -28,6 +28,7 @@ from ..errors import (
 )
 from .limits import Limits
 from .metadata import describe
+from .metadata.gif import MAX_BLOCKS_IN_ALL, has_too_many_blocks
 from .metadata.ifd import read_block
 
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
@@ -96,6 +97,8 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         _check_size(*_webp_canvas(data), limits)
     if expected is Format.TIFF:
         _check_parts(_tiff_parts(data))
+    if expected is Format.GIF and has_too_many_blocks(data):
+        raise CorruptImage(f"it is cut into more than {MAX_BLOCKS_IN_ALL:,} blocks")
     with _translated(limits), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
         width, height = picture.size
         _check_size(width, height, limits)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
+from image_service.imaging.metadata.gif import has_too_many_blocks
 from image_service.testing import avif, bmp, gif, jpeg, png, tiff, webp
 from image_service.testing.pictures import draw
 from tests.unit.test_metadata_makers import (
@@ -227,3 +228,15 @@ def test_a_profile_cut_anywhere_does_no_harm() -> None:
 
 def test_orientation_as_a_byte_counts() -> None:
     assert told(jpeg_with_exif(exif([(0x0112, BYTE, 3)]))).orientation == 3
+
+
+@pytest.mark.parametrize(("pieces", "is_refused"), [(900_000, False), (1_000_001, True)])
+def test_a_gif_in_countless_pieces_is_known_before_it_is_opened(
+    pieces: int, is_refused: bool
+) -> None:
+    picture = gif(frames=2)
+    comment = b"!\xfe" + b"\x01c" * pieces + b"\0"
+    for at in (picture.index(b"!\xf9"), picture.rindex(b"!\xf9")):  # before all, and between frames
+        assert has_too_many_blocks(picture[:at] + comment + picture[at:]) is is_refused
+    assert not has_too_many_blocks(picture)
+    assert not has_too_many_blocks(picture[:20])
