@@ -60,6 +60,10 @@ def prepared(workload: Workload, rpc: Any) -> Callable[[int], None]:
         if not reply["success"]:
             raise CallError(reply["message"])
 
+    def check_answered(reply: Any) -> None:
+        if not reply["success"] and not reply["error"]["code"]:
+            raise CallError(f"no answer to a hostile file: {reply}")
+
     def echo(value: object) -> None:
         if rpc.benchmark_floor.echo(value) != value:
             raise CallError("the echo is another one")
@@ -77,6 +81,9 @@ def prepared(workload: Workload, rpc: Any) -> Callable[[int], None]:
     service = rpc.image_service
     return {
         "upload": lambda n: check(service.upload_image(files[n % len(files)], f"photo-{n}.jpg")),
+        "upload hostile": lambda n: check_answered(
+            service.upload_image(files[n % len(files)], f"file-{n}")
+        ),
         "get": lambda n: check(service.get_image(ids[n % len(ids)])),
         "health": lambda _: check(service.health_check()),
         "echo bytes": lambda n: echo(files[n % len(files)]),

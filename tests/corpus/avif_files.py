@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Iterator
 from functools import cache, partial
+from typing import Any
 
 from PIL import Image
 
@@ -53,7 +54,7 @@ def _with_box(data: bytes, at: int, end: int, new: bytes) -> bytes:
     return head + new + data[end:]
 
 
-def with_bytes(after: bytes, skip: int, new: bytes, **options: int) -> bytes:
+def with_bytes(after: bytes, skip: int, new: bytes, **options: Any) -> bytes:
     """Return an AVIF with new in place of what is skip bytes behind the box name after."""
     data = avif(**options)
     at = data.index(after) + 4 + skip

@@ -6,7 +6,7 @@ import base64
 import io
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from image_service.testing import bmp, gif, jpeg, make, png
@@ -52,7 +52,7 @@ def files() -> Iterator[HostileFile]:
 def _two_at_once() -> Iterator[HostileFile]:
     comment = jpeg_segment(0xFE, _SCRIPT)
     text = png_chunk(b"tEXt", b"k\0" + _SCRIPT)
-    makers = {
+    makers: dict[str, Callable[[], bytes]] = {
         "JPEG and ZIP": lambda: jpeg() + _archive(),
         "PNG and ZIP": lambda: png() + _archive(),
         "GIF and Java archive": lambda: gif() + _archive(),
