@@ -27,6 +27,7 @@ from .config import Settings, read_settings
 from .domain.outcomes import Delivery
 from .errors import StorageUnavailable
 from .health import Health
+from .imaging.decoders import accepted_formats
 from .imaging.engine import PooledEngine
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
@@ -129,6 +130,7 @@ class Application:
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
             strip=settings.strip_metadata,
+            accepted=accepted_formats(),
         )
         self.engine, self.manager = self._off_hub(engine), self._off_hub(manager)
         checks = {

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -67,9 +67,14 @@ class StorageManager:
         max_upload_bytes: int,
         idempotency_window_s: float,
         strip: Strip = Strip.NONE,
+        accepted: Collection[Format] = frozenset(Format),
     ) -> None:
-        """Args: strip: what is removed from every picture before it is stored."""
+        """Args:
+        strip: what is removed from every picture before it is stored.
+        accepted: the formats that the engine can decode.
+        """
         self._strip = strip
+        self._accepted = accepted
         self._store = store
         self._catalogue = catalogue
         self._engine = engine
@@ -199,7 +204,7 @@ class StorageManager:
 
     def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
         detected = sniff(upload.data)
-        if detected is None:
+        if detected is None or detected not in self._accepted:
             raise UnsupportedFormat(describe_unsupported(upload.data))
         check_extension(upload.filename, detected)
         now_ms = self._clock.now_ms()

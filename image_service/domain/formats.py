@@ -15,6 +15,7 @@ class Format(enum.Enum):
     AVIF = "avif"
     TIFF = "tiff"
     BMP = "bmp"
+    HEIC = "heic"
 
     @property
     def extension(self) -> str:
@@ -35,13 +36,17 @@ EXTENSIONS: dict[str, Format] = {
     "avif": Format.AVIF,
     **dict.fromkeys(("tif", "tiff"), Format.TIFF),
     **dict.fromkeys(("bmp", "dib"), Format.BMP),
+    **dict.fromkeys(("heic", "heif", "hif"), Format.HEIC),
 }
 """Filename extensions that name an accepted format."""
 
+OPTIONAL = frozenset((Format.HEIC,))
+"""Formats that are accepted only where their decoder is installed."""
+
 OTHER_PICTURE_EXTENSIONS = frozenset(
     (
-        "ai", "arw", "cdr", "cr2", "cr3", "cur", "dds", "dng", "emf", "eps", "exr", "hdr", "heic",
-        "heif", "icns", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "jxr", "nef", "orf", "pbm",
+        "ai", "arw", "cdr", "cr2", "cr3", "cur", "dds", "dng", "emf", "eps", "exr", "hdr",
+        "icns", "ico", "j2k", "jp2", "jpf", "jpx", "jxl", "jxr", "nef", "orf", "pbm",
         "pcx", "pgm", "pnm", "ppm", "ps", "psb", "psd", "qoi", "raf", "raw", "rw2", "sgi", "svg",
         "svgz", "tga", "wbmp", "wmf", "xbm", "xcf", "xpm",
     )
@@ -79,7 +84,8 @@ _MARKUP: tuple[tuple[bytes, str], ...] = (
     (b"<script", "HTML"),
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
+_HEVC_SEQUENCE_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"}
 _DIB_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
 _SNIFFED_BYTES = 4096
 
@@ -100,8 +106,11 @@ def sniff(data: bytes) -> Format | None:
         return Format.WEBP
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return Format.TIFF
-    if _brands(head) & _AVIF_BRANDS:
+    brands = _brands(head)
+    if brands & _AVIF_BRANDS:
         return Format.AVIF
+    if brands & _HEIC_BRANDS:
+        return Format.HEIC
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _DIB_HEADER_SIZES:
         return Format.BMP
     return None
@@ -112,7 +121,10 @@ def describe_unsupported(data: bytes) -> str:
     head = data[:_SNIFFED_BYTES]
     brands = _brands(head)
     if brands:
-        return "HEIC" if brands & _HEIC_BRANDS else "an MP4 or QuickTime video"
+        if brands & _HEIC_BRANDS:
+            return "HEIC"
+        is_sequence = brands & _HEVC_SEQUENCE_BRANDS
+        return "a HEIC sequence" if is_sequence else "an MP4 or QuickTime video"
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return name

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import struct
 import warnings
 from collections.abc import Iterator
@@ -26,8 +25,9 @@ from ..errors import (
     TooManyScans,
     TruncatedImage,
 )
+from . import decoders
 from .limits import Limits
-from .metadata import describe
+from .metadata import boxes, describe
 from .metadata.gif import MAX_BLOCKS_IN_ALL, has_too_many_blocks
 from .metadata.ifd import read_block
 
@@ -38,6 +38,10 @@ _PART_TAGS = (273, 324)  # StripOffsets, TileOffsets
 _RIFF_HEAD_BYTES = 8
 _DRAFT_SIDE_PX = 32
 _MAX_FRAME_MS = 1e9
+# Of their size Pillow tells so already.
+_TURNED_BY_DECODER = frozenset((Format.TIFF, Format.HEIC))
+_OF_BOXES = frozenset((Format.AVIF, Format.HEIC))
+_PAGED = frozenset((Format.TIFF, Format.HEIC))
 _SIDES_SWAPPED = frozenset((5, 6, 7, 8))
 _COLOR_SPACES = {
     "1": "Gray", "L": "Gray", "LA": "Gray", "La": "Gray", "I": "Gray", "F": "Gray",
@@ -50,7 +54,7 @@ _ALPHA_MODES = frozenset(("LA", "La", "PA", "RGBA", "RGBa"))
 
 def set_up(limits: Limits) -> None:
     """Load the decoders and set Pillow's own limits. Once per process."""
-    Image.init()
+    decoders.load()
     Image.MAX_IMAGE_PIXELS = None  # ours is checked in _check_size, for every frame
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     # Pillow holds a PNG's inflated colour profile to the limit of texts, too.
@@ -83,13 +87,16 @@ def probe(data: bytes, expected: Format, limits: Limits, look: Look | None = Non
     try:
         return _probe(data, expected, limits, look or Look())
     except CorruptImage as exc:
-        if expected is Format.WEBP and _RIFF_HEAD_BYTES + _riff_bytes(data) > len(data):
+        if _ends_early(data, expected):
             raise TruncatedImage("the data ends too early") from exc
         raise
 
 
-def _riff_bytes(data: bytes) -> int:
-    return int.from_bytes(data[4:8], "little")
+def _ends_early(data: bytes, expected: Format) -> bool:
+    """Tell whether a file says itself that it was longer; its decoder only says it is damaged."""
+    if expected is Format.WEBP:
+        return _RIFF_HEAD_BYTES + int.from_bytes(data[4:8], "little") > len(data)
+    return expected in _OF_BOXES and boxes.ends_early(data)
 
 
 def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> PictureFacts:
@@ -99,7 +106,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         _check_parts(_tiff_parts(data))
     if expected is Format.GIF and has_too_many_blocks(data):
         raise CorruptImage(f"it is cut into more than {MAX_BLOCKS_IN_ALL:,} blocks")
-    with _translated(limits), Image.open(io.BytesIO(data), formats=[expected.name]) as picture:
+    with _translated(limits), decoders.opened(data, expected) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
         if expected is Format.JPEG and not _is_one_scan(picture, data):
@@ -112,8 +119,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         orientation = description.orientation
         mode, has_alpha = picture.mode, _has_alpha(picture)
         _decode_first(picture, expected, len(data))
-        # A TIFF comes out of the decoder upright; of its size Pillow tells so already.
-        turn = 1 if expected is Format.TIFF else orientation
+        turn = 1 if expected in _TURNED_BY_DECODER else orientation
         look.decoded(picture, turn)
         duration_ms = _decode_others(picture, expected, frames, limits)
     if turn in _SIDES_SWAPPED:
@@ -123,7 +129,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         width=width,
         height=height,
         frames=frames,
-        animated=frames > 1 and expected is not Format.TIFF,
+        animated=frames > 1 and expected not in _PAGED,
         orientation=orientation,
         has_alpha=has_alpha,
         color_space=_color_space(mode, expected, data),
@@ -207,7 +213,7 @@ def _count_frames(picture: Image.Image, expected: Format, limits: Limits) -> int
     """Return the number of frames or pages, walking no further than the limit allows."""
     if expected in (Format.JPEG, Format.BMP):
         return 1  # a JPEG's further pictures (MPO) are previews and depth maps
-    if expected in (Format.PNG, Format.WEBP, Format.AVIF):
+    if expected in (Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC):
         frames = int(getattr(picture, "n_frames", 1))  # told by the header
     else:
         frames = _walk_frames(picture, limits)
@@ -264,8 +270,8 @@ def _decode_others(
     picture: Image.Image, expected: Format, frames: int, limits: Limits
 ) -> int | None:
     """Decode the other frames; return how long all of them last, in ms, None for a still."""
-    if frames == 1 or expected is Format.TIFF:
-        return None  # further pages of a TIFF are kept as they are
+    if frames == 1 or expected in _PAGED:
+        return None  # further pages are kept as they are
     total = _duration_ms(picture)
     for index in range(1, frames):
         picture.seek(index)

@@ -13,7 +13,7 @@ from .fakes import (
     MemoryRecords,
     MemoryStore,
 )
-from .pictures import avif, bmp, gif, jpeg, make, png, tiff, webp
+from .pictures import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 
 __all__ = [
     "NOON_MS",
@@ -26,6 +26,7 @@ __all__ = [
     "avif",
     "bmp",
     "gif",
+    "heic",
     "jpeg",
     "make",
     "png",

@@ -102,6 +102,18 @@ def bmp(size: Size = _SIZE, *, seed: int = 0, **options: Any) -> bytes:
     return _saved(draw(size, seed=seed), "BMP", **options)
 
 
+def heic(
+    size: Size = _SIZE, *, seed: int = 0, orientation: int | None = None, **options: Any
+) -> bytes:
+    """Return a HEIC. Needs the package pillow-heif, which can write them."""
+    import pillow_heif
+
+    picture = pillow_heif.from_pillow(draw(size, seed=seed))
+    buffer = io.BytesIO()
+    picture.save(buffer, format="HEIF", **{"quality": 60, **_exif(orientation), **options})
+    return buffer.getvalue()
+
+
 def make(format_: Format, size: Size = _SIZE, *, seed: int = 0) -> bytes:
     """Return a still picture of any accepted format."""
     makers = {
@@ -112,6 +124,7 @@ def make(format_: Format, size: Size = _SIZE, *, seed: int = 0) -> bytes:
         Format.AVIF: avif,
         Format.TIFF: tiff,
         Format.BMP: bmp,
+        Format.HEIC: heic,
     }
     maker: Any = makers[format_]
     data: bytes = maker(size, seed=seed)

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgpack
 import pytest
+import requests
 
+from image_service.testing import heic
 from tests.component.harness import JSON, MSGPACK, RawCaller, Service, checksum_of
 from tests.component.pictures import PILLOW, animation, header_only_png, noise, picture
 from tests.component.test_contract_over_rpc import assert_failed
@@ -162,6 +164,16 @@ def test_spellings_of_one_extension_are_one(rpc: Any, extension: str, filename: 
 def test_every_format_is_stored_without_an_extension(rpc: Any) -> None:
     for extension in PILLOW:
         assert rpc.upload_image(file=picture(extension), filename="plain")["success"]
+
+
+def test_heic_is_stored_and_served_as_such(service: Service, rpc: Any) -> None:
+    data = heic((64, 48), orientation=6)
+    reply = rpc.upload_image(file=data, filename="IMG_1.HEIC")
+    assert (reply["metadata"]["format"], reply["metadata"]["dimensions"]) == ("heic", "48x64")
+    assert reply["metadata"]["perceptualHash"]
+    answer = requests.get(reply["url"], timeout=10)
+    assert (answer.content, answer.headers["Content-Type"]) == (data, "image/heic")
+    assert rpc.list_images(format="heic")["total"] >= 1
 
 
 def test_the_same_key_answers_the_first_reply(service: Service, rpc: Any) -> None:

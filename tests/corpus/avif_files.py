@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from typing import Any
 
@@ -54,16 +54,18 @@ def _with_box(data: bytes, at: int, end: int, new: bytes) -> bytes:
     return head + new + data[end:]
 
 
-def with_bytes(after: bytes, skip: int, new: bytes, **options: Any) -> bytes:
-    """Return an AVIF with new in place of what is skip bytes behind the box name after."""
-    data = avif(**options)
+def with_bytes(
+    after: bytes, skip: int, new: bytes, *, of: Callable[..., bytes] = avif, **options: Any
+) -> bytes:
+    """Return an AVIF or the like with new in place of what is skip bytes behind a box name."""
+    data = of(**options)
     at = data.index(after) + 4 + skip
     return data[:at] + new + data[at + len(new) :]
 
 
-def with_box_length(kind: bytes, length: int) -> bytes:
-    """Return an AVIF whose box of this name claims to be so long."""
-    data = avif()
+def with_box_length(kind: bytes, length: int, of: Callable[[], bytes] = avif) -> bytes:
+    """Return an AVIF, or another such picture, whose box of this name claims to be so long."""
+    data = of()
     at = data.index(kind) - 4
     return data[:at] + struct.pack(">I", length) + data[at + 4 :]
 

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 
-from image_service.testing import avif, bmp, gif, jpeg, png, tiff, webp
+from image_service.testing import avif, bmp, gif, heic, jpeg, png, tiff, webp
 
 from .hostile import DAMAGED, REFUSED, UNKNOWN, HostileFile
 
@@ -33,6 +33,7 @@ SEEDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
     "deflated TIFF": partial(tiff, compression="tiff_adobe_deflate"),
     "TIFF of JPEG": partial(tiff, compression="jpeg"),
     "BMP": bmp,
+    "HEIC": heic,
 }
 """A maker of each format and of each of its important kinds, by a size in px."""
 

@@ -20,6 +20,7 @@ _MAGIC = {
     Format.WEBP: b"RIFF\x24\x00\x00\x00WEBP",
     Format.AVIF: b"\0\0\0\x20ftypavif\0\0\0\0avifmif1miafMA1B",
     Format.TIFF: b"II*\0\x08\0\0\0",
+    Format.HEIC: b"\0\0\0\x18ftypheic\0\0\0\0heicmif1",
     Format.BMP: b"BM\x36\x00\x00\x00\0\0\0\0\x36\0\0\0\x28\0\0\0",
 }
 

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import collections
 import importlib.util
-import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import ImageOps
 
 from image_service.domain.formats import Format, sniff
 from image_service.errors import ImageServiceError
+from image_service.imaging import decoders
 from image_service.imaging.limits import Limits
 from image_service.imaging.probe import probe, set_up
 
@@ -54,7 +54,7 @@ def pictures(folders: Iterable[Path]) -> Iterator[tuple[Path, Format]]:
 def pillows_view(data: bytes, format_: Format, limits: Limits) -> tuple[int, int] | str:
     """Return the size in which Pillow shows data; in words, why it doesn't or need not."""
     try:
-        with Image.open(io.BytesIO(data), formats=[format_.name]) as picture:
+        with decoders.opened(data, format_) as picture:
             width, height = picture.size
             frames = getattr(picture, "n_frames", 1)
             if _is_beyond(width, height, frames, limits):

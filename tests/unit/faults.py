@@ -80,7 +80,12 @@ class StubEngine:
 class World:
     """One process of the service on a disk and records that outlive it."""
 
-    def __init__(self, earlier: World | None = None, engine: Any = None) -> None:
+    def __init__(
+        self,
+        earlier: World | None = None,
+        engine: Any = None,
+        accepted: Collection[Format] = frozenset(Format),
+    ) -> None:
         self.disk: MemoryDisk = earlier.disk if earlier else MemoryDisk()
         self.records: MemoryRecords = earlier.records if earlier else MemoryRecords()
         self.clock = earlier.clock if earlier else FixedClock()
@@ -96,6 +101,7 @@ class World:
             self.clock,
             max_upload_bytes=MAX_UPLOAD_BYTES,
             idempotency_window_s=DAY_S,
+            accepted=accepted,
         )
 
     def sibling(self) -> World:

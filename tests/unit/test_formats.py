@@ -20,6 +20,7 @@ from image_service.domain.filename import (
 )
 from image_service.domain.formats import (
     EXTENSIONS,
+    OPTIONAL,
     OTHER_PICTURE_EXTENSIONS,
     Format,
     describe_unsupported,
@@ -59,6 +60,8 @@ def test_every_made_picture_is_recognised(format_: Format) -> None:
         (media_box(b"avif", b"mif1"), Format.AVIF),
         (media_box(b"avis", b"msf1"), Format.AVIF),
         (media_box(b"mif1", b"heic", b"avif"), Format.AVIF),
+        (media_box(b"heic", b"mif1"), Format.HEIC),
+        (media_box(b"mif1"), Format.HEIC),
         (b"BM" + bytes(12) + (40).to_bytes(4, "little"), Format.BMP),
         (b"BM" + bytes(12) + (12).to_bytes(4, "little"), Format.BMP),
     ],
@@ -88,8 +91,7 @@ UNSUPPORTED = [
     (zip_file(), "ZIP (or a document made of it)"),
     (gzip.compress(SVG), "gzip"),
     (b"8BPS\0\1", "a Photoshop document (PSD)"),
-    (media_box(b"heic", b"mif1"), "HEIC"),
-    (media_box(b"mif1"), "HEIC"),
+    (media_box(b"hevc", b"msf1"), "a HEIC sequence"),
     (media_box(b"isom", b"mp42"), "an MP4 or QuickTime video"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a\0\0", "JPEG XL"),
@@ -138,9 +140,13 @@ def test_hostile_markup_takes_no_time() -> None:
         assert describe_unsupported(data)
 
 
+def test_a_format_whose_decoder_may_be_missing_can_be_named() -> None:
+    assert {describe_unsupported(make(format_)) for format_ in OPTIONAL} == {"HEIC"}
+
+
 def test_extensions_and_media_types_agree_with_the_contract() -> None:
     assert [format_.extension for format_ in Format] == [
-        "jpg", "png", "gif", "webp", "avif", "tiff", "bmp",
+        "jpg", "png", "gif", "webp", "avif", "tiff", "bmp", "heic",
     ]  # fmt: skip
     assert Format.JPEG.content_type == "image/jpeg"
     assert not EXTENSIONS.keys() & OTHER_PICTURE_EXTENSIONS

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from image_service.domain.formats import Format
+from image_service.domain.strip import Strip
 from image_service.errors import (
     CorruptImage,
     ImageServiceError,
@@ -22,9 +23,10 @@ from image_service.errors import (
     TooManyScans,
     TruncatedImage,
 )
+from image_service.imaging.examine import examine
 from image_service.imaging.limits import Limits
 from image_service.imaging.probe import probe, set_up
-from image_service.testing import avif, bmp, gif, jpeg, make, png, tiff, webp
+from image_service.testing import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 from tests.corpus import bombs
 
 LIMITS = Limits()
@@ -264,3 +266,23 @@ def test_scans_of_a_progressive_photo_are_counted_whatever_its_metadata_say() ->
     segment = b"\xff\xfe" + (2 + len(header)).to_bytes(2, "big") + header
     with pytest.raises(TooManyScans, match="scans"):
         probe(data[:2] + segment + data[2:], Format.JPEG, Limits())
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (64, 48)), (3, (64, 48)), (6, (48, 64))])
+def test_a_heic_comes_upright_out_of_its_decoder(orientation: int, size: tuple[int, int]) -> None:
+    found = examine(heic(orientation=orientation), Format.HEIC, Limits(), strip_mode=Strip.NONE)
+    assert (found.facts.width, found.facts.height, found.facts.orientation) == (*size, 1)
+    assert (found.facts.frames, found.facts.animated) == (1, False)
+
+
+@pytest.mark.parametrize("format_", [Format.HEIC, Format.AVIF])
+def test_a_file_of_boxes_that_is_cut_short_is_told_as_such(format_: Format) -> None:
+    data = make(format_)
+    media = data.index(b"mdat")
+    for size in (media + 8, media + 20, len(data) - 1):
+        with pytest.raises(TruncatedImage):
+            probe(data[:size], format_, Limits())
+    spoilt = data.replace(b"pitm", b"xxxx")
+    with pytest.raises(CorruptImage) as raised:
+        probe(spoilt, format_, Limits())
+    assert not isinstance(raised.value, TruncatedImage)

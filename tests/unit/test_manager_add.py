@@ -163,6 +163,15 @@ def test_a_full_queue_is_told_before_anything_is_written(world: World) -> None:
     assert world.store.calls == []
 
 
+def test_a_format_without_its_decoder_is_named_and_not_looked_at() -> None:
+    world = World(accepted=frozenset(Format) - {Format.HEIC})
+    with pytest.raises(UnsupportedFormat) as raised:
+        world.manager.add(make(Format.HEIC), "IMG_1.HEIC")
+    assert raised.value.details() == {"detected": "HEIC"}
+    assert world.engine.looked_at == []
+    world.assert_empty()
+
+
 def test_an_interrupted_wait_for_the_engine_leaves_nothing(world: World) -> None:
     world.engine.failure = KeyboardInterrupt()
     with pytest.raises(KeyboardInterrupt):

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from image_service.domain.description import Description
 from image_service.domain.formats import Format, sniff
+from image_service.imaging import decoders
 from image_service.imaging.metadata import describe
 from image_service.testing import jpeg, png
 
@@ -135,7 +136,8 @@ def told(data: bytes) -> Description:
     """Return what describe() tells of a whole file, after a look that it can be JSON."""
     format_ = sniff(data)
     assert format_
-    with Image.open(io.BytesIO(data), formats=[format_.name]) as picture:
+    decoders.load()
+    with decoders.opened(data, format_) as picture:
         found = describe(picture, format_, data)
     text = json.dumps(vars(found), allow_nan=False, ensure_ascii=False)
     assert "\\u0000" not in text

@@ -14,8 +14,9 @@ from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from image_service.domain.formats import Format
 from image_service.domain.strip import Strip
+from image_service.imaging import decoders
 from image_service.imaging.strip import _HANDLERS, WORDS, CannotStrip, strip
-from image_service.testing import avif, bmp, gif, jpeg, make, png, tiff, webp
+from image_service.testing import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 from tests.unit.test_strip_exif import COORDINATES, LONGITUDE, MAKER_NOTE, block
 from tests.unit.test_strip_xmp import dataset, packet, resource
 
@@ -79,6 +80,7 @@ FULL: dict[str, tuple[Format, bytes]] = {
         webp(frames=3, alpha=True, exif=EXIF, xmp=XMP, icc_profile=ICC, loop=2, duration=70),
     ),
     "AVIF": (Format.AVIF, avif(exif=EXIF, xmp=XMP, icc_profile=ICC)),
+    "HEIC": (Format.HEIC, heic(exif=EXIF, xmp=XMP, icc_profile=ICC)),
     "animated AVIF": (Format.AVIF, avif(frames=3, alpha=True, xmp=XMP)),
     "TIFF": (Format.TIFF, full_tiff()),
     "TIFF of pages": (Format.TIFF, full_tiff(pages=3)),
@@ -95,6 +97,7 @@ ALL_WORDS = {
     Format.AVIF: {*IN_EXIF, "xmp", "place"},
     Format.TIFF: {*IN_EXIF, "xmp", "iptc", "text"},
     Format.BMP: {"trailing"},
+    Format.HEIC: {*IN_EXIF, "xmp", "place"},
 }
 LOCATION_WORDS = {
     **{format_: {"gps", "makernote", "place"} for format_ in Format},
@@ -103,6 +106,11 @@ LOCATION_WORDS = {
 }
 WITHOUT_EXIF = {"animated AVIF", "compressed TIFF", "TIFF of pages"}  # Pillow cannot write them
 MODES = (Strip.LOCATION, Strip.ALL)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _decoders() -> None:
+    decoders.load()
 
 
 def shown(data: bytes) -> list[Any]:

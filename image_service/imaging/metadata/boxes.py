@@ -1,4 +1,4 @@
-"""What an AVIF's boxes tell that Pillow does not: bit depth, and how often a sequence plays.
+"""What the boxes of AVIF and HEIC tell that Pillow does not: bit depth, plays, a missing end.
 
 ISO 14496-12 (boxes, edit lists), ISO 23008-12 (pixi), AV1-ISOBMFF (av1C).
 """
@@ -58,6 +58,21 @@ def _plays(data: bytes, edits: int, header: int) -> int:
 
 def _number(data: bytes, start: int, size: int) -> int:
     return int.from_bytes(data[start : start + size], "big")
+
+
+def ends_early(data: bytes) -> bool:
+    """Tell whether the last of the outermost boxes is longer than the data."""
+    position = 0
+    for _ in range(_MAX_BOXES):
+        if position >= len(data):
+            return position > len(data)
+        size = _number(data, position, 4)
+        if size == _LARGE:
+            size = _number(data, position + 8, 8)
+        elif size == _TO_THE_END:
+            return False
+        position += max(size, 8)
+    return False
 
 
 class _Walk:

@@ -29,6 +29,8 @@ def bit_depth(picture: Image.Image, format_: Format, data: bytes, block: Block |
         depth = png.bit_depth(data)
     elif format_ is Format.AVIF:
         depth = boxes.bit_depth(data)
+    elif format_ is Format.HEIC:
+        depth = int(picture.info.get("bit_depth", 8))
     elif format_ is Format.BMP:
         depth = _bmp_depth(data)
     elif format_ is Format.TIFF and block:

@@ -33,6 +33,8 @@ _HANDLERS: dict[tuple[Format, Strip], _Handler] = {
     (Format.TIFF, Strip.LOCATION): tiff.strip_location,
     (Format.BMP, Strip.ALL): bmp.strip_all,
     (Format.BMP, Strip.LOCATION): bmp.strip_location,
+    (Format.HEIC, Strip.ALL): avif.strip_all,
+    (Format.HEIC, Strip.LOCATION): avif.strip_location,
 }
 
 
@@ -54,7 +56,7 @@ def strip(data: bytes, format_: Format, mode: Strip) -> Stripped:
     Args:
         data: the whole file. format_: the format that its first bytes are of.
         mode: Strip.NONE does nothing. Strip.LOCATION takes out coordinates, names of places and
-        the maker's own notes, in place: a JPEG, WebP, TIFF or AVIF stays as long as it was.
+        the maker's own notes, in place: a JPEG, WebP, TIFF, AVIF or HEIC stays as long as it was.
         Strip.ALL takes out all that is not needed to show the picture as before.
     Raises: CannotStrip, when the file is damaged in a way that leaves no safe choice.
     """

@@ -1,4 +1,4 @@
-"""AVIF: items and boxes of metadata, blanked in place: the file stays as long as it was.
+"""AVIF and HEIC: items and boxes of metadata, blanked in place; the file keeps its length.
 
 Sources: ISO/IEC 23008-12, annex A (Exif and XMP items); ISO/IEC 14496-12, 8.10 (udta).
 """
@@ -42,7 +42,7 @@ def strip_location(data: bytes) -> tuple[bytes, set[str]]:
 
 def _strip(data: bytes, *, everything: bool) -> tuple[bytes, set[str]]:
     if data[4:8] != b"ftyp":
-        raise CannotStrip("it does not start as an AVIF")
+        raise CannotStrip("it does not start as its kind does")
     found = list(_walk(data, 0, len(data), 0))
     metas = [box for box, _ in found if box.kind == b"meta"]
     all_items = [item for meta in metas for item in items(data, meta)]
