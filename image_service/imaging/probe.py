@@ -28,7 +28,7 @@ from ..errors import (
 from . import decoders
 from .limits import Limits
 from .metadata import boxes, describe
-from .metadata.gif import MAX_BLOCKS_IN_ALL, has_too_many_blocks
+from .metadata.gif import MAX_BLOCKS_IN_ALL, survey
 from .metadata.ifd import read_block
 
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
@@ -104,8 +104,12 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         _check_size(*_webp_canvas(data), limits)
     if expected is Format.TIFF:
         _check_parts(_tiff_parts(data))
-    if expected is Format.GIF and has_too_many_blocks(data):
-        raise CorruptImage(f"it is cut into more than {MAX_BLOCKS_IN_ALL:,} blocks")
+    if expected is Format.GIF:
+        # Pillow makes room for a frame, and once more for what is behind it, before it tells.
+        width, height, is_complete = survey(data)
+        if not is_complete:
+            raise CorruptImage(f"it is cut into more than {MAX_BLOCKS_IN_ALL:,} blocks")
+        _check_size(width, height, limits)
     with _translated(limits), decoders.opened(data, expected) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
@@ -275,7 +279,7 @@ def _decode_others(
     total = _duration_ms(picture)
     for index in range(1, frames):
         picture.seek(index)
-        _check_size(*picture.size, limits)  # a later frame of a GIF may enlarge its canvas
+        _check_size(*picture.size, limits)
         picture.load()
         total += _duration_ms(picture)
     return round(total)

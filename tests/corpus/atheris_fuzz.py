@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of probe(), by atheris, which is installed only for this.
+"""Coverage-guided fuzzing of all that a worker does, by atheris, which is installed only for this.
 
 pip install atheris; python -m tests.corpus.atheris_fuzz --seconds 60 --save FOLDER
 """
@@ -15,14 +15,16 @@ import atheris
 
 with atheris.instrument_imports(include=["image_service.imaging", "PIL"]):
     from image_service.domain.formats import sniff
-    from image_service.errors import CorruptImage, TooManyFrames, TooManyPixels
+    from image_service.domain.strip import Strip
+    from image_service.errors import CorruptImage, LimitExceeded
+    from image_service.imaging.examine import examine, set_up
     from image_service.imaging.limits import Limits
-    from image_service.imaging.probe import probe, set_up
 
 from .damage import SEEDS, seed
 
 _LIMITS = Limits(max_pixels=100_000, max_side_px=4000, max_frames=10, max_frames_pixels=300_000)
 _SIZE = (32, 24)
+_STRIPS = tuple(Strip)
 _LIBFUZZER = ("-timeout=10", "-rss_limit_mb=1500", "-max_len=65536", "-print_final_stats=1")
 
 
@@ -32,8 +34,8 @@ def look_at(data: bytes) -> None:
     if format_ is None:
         return
     try:
-        facts = probe(data, format_, _LIMITS)
-    except (CorruptImage, TooManyFrames, TooManyPixels):
+        facts = examine(data, format_, _LIMITS, strip_mode=_STRIPS[len(data) % len(_STRIPS)]).facts
+    except (CorruptImage, LimitExceeded):
         return
     if facts.width * facts.height > _LIMITS.max_pixels or facts.orientation not in range(1, 9):
         raise AssertionError(f"nonsense was told: {facts}")

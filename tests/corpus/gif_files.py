@@ -79,6 +79,13 @@ def _structures() -> Iterator[HostileFile]:
         passes = places[-1] < 7_071
         yield HostileFile(f"{kind}/{what}", partial(growing, *places), "a size that grows",
                           _TOO_MUCH, may_pass=passes)  # fmt: skip
+    for disposal in (2, 3):  # of which Pillow makes a copy before it tells the size
+        clear = b"!\xf9\x04" + bytes((disposal << 2, 0, 0, 0, 0))
+        vast = clear + gif_frame(0, 0, 65_535, 65_535)
+        for name, frames in (("first", vast), ("second", gif_frame(0, 0, 1, 1) + b"?" + vast)):
+            data = gif_head(1, 1) + frames + gif_frame(0, 0, 1, 1) + b";"
+            yield HostileFile(f"{kind}/a {name} frame of 65,535², disposal {disposal}",
+                              partial(bytes, data), "memory", OVERSIZED)  # fmt: skip
     steps = partial(growing, *range(0, 700))
     yield HostileFile(f"{kind}/a screen that grows with 700 frames", steps, "time", OVERLONG)
     for name, label, block, count in (

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from PIL import Image, ImageCms
 
-from image_service.imaging.metadata.gif import has_too_many_blocks
+from image_service.imaging.metadata.gif import survey
 from image_service.testing import avif, bmp, gif, jpeg, png, tiff, webp
 from image_service.testing.pictures import draw
+from tests.corpus.gif_files import gif_frame, gif_head
 from tests.unit.test_metadata_makers import (
     BYTE,
     RATIONAL,
@@ -237,6 +238,12 @@ def test_a_gif_in_countless_pieces_is_known_before_it_is_opened(
     picture = gif(frames=2)
     comment = b"!\xfe" + b"\x01c" * pieces + b"\0"
     for at in (picture.index(b"!\xf9"), picture.rindex(b"!\xf9")):  # before all, and between frames
-        assert has_too_many_blocks(picture[:at] + comment + picture[at:]) is is_refused
-    assert not has_too_many_blocks(picture)
-    assert not has_too_many_blocks(picture[:20])
+        assert survey(picture[:at] + comment + picture[at:]).is_complete is not is_refused
+    assert survey(picture) == survey(picture[:20]) == (64, 48, True)
+    assert survey(b"GIF89a").is_complete
+
+
+def test_a_gif_tells_the_room_that_its_frames_will_take() -> None:
+    grown = gif_head(1, 1) + gif_frame(40_000, 10, 30_000, 20) + b"what?" + gif_frame(5, 99, 1, 2)
+    assert survey(grown + b";") == (70_000, 101, True)
+    assert survey(grown + b";" + gif_frame(0, 0, 1, 65_535)) == (70_000, 101, True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple
 
-_EXTENSION, _IMAGE = 0x21, 0x2C
+_EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
 _APPLICATION = 0xFF
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _XMP = b"XMP DataXMP"
@@ -42,11 +42,22 @@ def read_gif(data: bytes) -> GifBlocks:
     return GifBlocks(walk.loops, walk.pictures > 1, walk.xmp)
 
 
-def has_too_many_blocks(data: bytes) -> bool:
-    """Tell whether a GIF is cut into more than MAX_BLOCKS_IN_ALL blocks."""
+class GifSurvey(NamedTuple):
+    """width, height: of the least canvas, in px, that has room for the screen and every frame.
+
+    is_complete: False where the walk gave up, at MAX_BLOCKS_IN_ALL.
+    """
+
+    width: int
+    height: int
+    is_complete: bool
+
+
+def survey(data: bytes) -> GifSurvey:
+    """Return what opening a GIF and going through its frames will ask for."""
     walk = _Walk(data, max_blocks=MAX_BLOCKS_IN_ALL)
     walk.run()
-    return walk.gave_up
+    return GifSurvey(*walk.canvas, is_complete=not walk.gave_up)
 
 
 class _Walk:
@@ -54,6 +65,7 @@ class _Walk:
         self.loops: int | None = None
         self.pictures = 0
         self.xmp: bytes | None = None
+        self.canvas = (_short(data, 6), _short(data, 8))
         self._data = data
         self._blocks_left = max_blocks
 
@@ -76,9 +88,17 @@ class _Walk:
                 self.pictures += 1
                 if self.pictures == until_picture:
                     return
+                self._make_room(position)
                 position = self._skip(position + 11 + _palette_bytes(data[position + 9]))
-            else:
+            elif kind == _TRAILER:
                 return
+            else:  # as decoders do
+                position += 1
+                self._blocks_left -= 1
+
+    def _make_room(self, position: int) -> None:
+        left, top, width, height = (_short(self._data, position + at) for at in (1, 3, 5, 7))
+        self.canvas = (max(self.canvas[0], left + width), max(self.canvas[1], top + height))
 
     def _extension(self, position: int) -> int:
         data = self._data
@@ -101,6 +121,10 @@ class _Walk:
             left -= 1
         self._blocks_left = left
         return position + 1
+
+
+def _short(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 2], "little")
 
 
 def _palette_bytes(flags: int) -> int:
