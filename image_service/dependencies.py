@@ -17,6 +17,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from eventlet import tpool
+from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider, SharedExtension
 
 from . import memory
@@ -44,6 +45,8 @@ DELIVERY_CONTEXT_KEY = "image_service_delivery"
 
 _HEALTH_TIMEOUT_S = 0.8
 _SHARED_THREADS = 16
+# Of the shared threads so many may wait for an image worker: reads and checks never do.
+_DECODES_AT_ONCE = 8
 
 
 class SystemClock:
@@ -116,6 +119,7 @@ class Application:
         self.broker = BrokerState()
         self.clock = SystemClock()
         self._notices = Notices()
+        self.decoding = Semaphore(_DECODES_AT_ONCE)
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
         self._local = LocalStore(settings.upload_path, self._leases, self._lease)

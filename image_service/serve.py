@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import logging.config
 import os
@@ -157,7 +158,8 @@ def _set_up_logging(config: dict[str, Any], settings: Settings) -> None:
 def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:
     """Call stop in a green thread on the first signal, end the process on the second.
 
-    It is also ended when stopping takes longer than at_most_s: a native thread may hang on a disk.
+    It is also ended when stopping takes longer than at_most_s: a native thread may hang on a disk,
+    and is waited for when the hub is gone. So neither needs the hub.
 
     A pipe wakes the hub: Python resumes an interrupted poll, so a green thread that a handler
     spawns would wait until the next timer.
@@ -166,19 +168,26 @@ def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:
     os.set_blocking(write_fd, False)
     pipe = eventlet.greenio.GreenPipe(read_fd, "rb", 0)
 
-    def wait() -> None:
-        pipe.read(1)
-        _log.info("stopping: finishing what is being worked on")
-        eventlet.spawn_n(stop)
-        with eventlet.Timeout(at_most_s, exception=False):
-            pipe.read(1)
-        _log.warning("stopped at once: unfinished calls will be delivered again")
-        os._exit(130)
-
     # The green os.write would try to switch greenlets, which a handler must not.
     write = native.os.write
 
+    def wait() -> None:
+        pipe.read(1)
+        _log.info("stopping: finishing what is being worked on")
+        stop()
+
+    def end() -> None:
+        write(2, b"stopped at once: unfinished calls will be delivered again\n")
+        os._exit(130)
+
+    last_resort = native.threading.Timer(at_most_s, end)
+    last_resort.daemon = True
+    signals = itertools.count()
+
     def handler(signum: int, frame: object) -> None:  # noqa: ARG001
+        if next(signals):
+            end()
+        last_resort.start()
         write(write_fd, b"!")
 
     eventlet.spawn_n(wait)

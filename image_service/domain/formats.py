@@ -84,7 +84,7 @@ _MARKUP: tuple[tuple[bytes, str], ...] = (
     (b"<script", "HTML"),
 )
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"mif1"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
 _HEVC_SEQUENCE_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"msf1"}
 _DIB_HEADER_SIZES = {12, 16, 40, 52, 56, 64, 108, 124}
 _SNIFFED_BYTES = 4096
@@ -123,8 +123,9 @@ def describe_unsupported(data: bytes) -> str:
     if brands:
         if brands & _HEIC_BRANDS:
             return "HEIC"
-        is_sequence = brands & _HEVC_SEQUENCE_BRANDS
-        return "a HEIC sequence" if is_sequence else "an MP4 or QuickTime video"
+        if brands & _HEVC_SEQUENCE_BRANDS:
+            return "a HEIC sequence"
+        return "HEIF of an unknown codec" if b"mif1" in brands else "an MP4 or QuickTime video"
     for signature, name in _SIGNATURES:
         if head.startswith(signature):
             return name

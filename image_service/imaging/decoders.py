@@ -11,7 +11,7 @@ from PIL import Image
 from ..domain.formats import OPTIONAL, Format
 
 _HEIF_PACKAGE = "pi_heif"
-_PILLOW_NAMES = {Format.HEIC: "HEIF"}
+_HEIF_PLUGIN = "HEIF"
 
 
 def accepted_formats() -> frozenset[Format]:
@@ -37,5 +37,8 @@ def opened(data: bytes, format_: Format) -> Image.Image:
 
     Raises: whatever that decoder raises.
     """
-    name = _PILLOW_NAMES.get(format_, format_.name)
-    return Image.open(io.BytesIO(data), formats=[name])
+    if format_ is Format.HEIC:
+        # Not by Image.open(): it looks at the first of a file's brands alone.
+        factory, _ = Image.OPEN[_HEIF_PLUGIN]
+        return factory(io.BytesIO(data), "")
+    return Image.open(io.BytesIO(data), formats=[format_.name])

@@ -93,7 +93,7 @@ class _Worker:
         Python's own timeouts cost a system call more for each, and cut large ones into pieces.
         """
         whole = int(seconds)
-        timeout = _TIMEVAL.pack(whole, int((seconds - whole) * 1e6))
+        timeout = _TIMEVAL.pack(whole, int((seconds - whole) * 1e6) or int(not whole))  # 0: none
         for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             self._sock.setsockopt(socket.SOL_SOCKET, option, timeout)
 
@@ -146,7 +146,7 @@ class WorkerPool:
         self._idle: queue.LifoQueue[_Worker | None] = queue.LifoQueue()
         self._all: set[_Worker] = set()
         self._waiting = 0
-        self._waiting_lock = threading.Lock()
+        self._lock = threading.Lock()
         self._stopped = False
 
     def start(self) -> None:
@@ -156,7 +156,8 @@ class WorkerPool:
 
     def stop(self) -> None:
         """End every worker, at work or not."""
-        self._stopped = True
+        with self._lock:
+            self._stopped = True
         self._idle.put(None)
         for worker in list(self._all):
             self._discard(worker)
@@ -172,6 +173,7 @@ class WorkerPool:
 
     def submit(self, request: dict[str, Any], data: bytes) -> Job:
         """Begin a job and return at once. Raises: Busy when too many wait already."""
+        self._start_missing()
         job = Job(self, request, data)
         try:
             worker = self._take(timeout_s=0)
@@ -202,8 +204,9 @@ class WorkerPool:
     def replace(self, worker: _Worker) -> None:
         """End a worker and start another in its place."""
         try:
-            if not self._stopped:
-                self._spawn()  # first, so that health checks never find a pool without workers
+            self._spawn()  # first, so that health checks never find a pool without workers
+        except OSError as exc:
+            self.report(f"an image worker cannot be started: {exc.strerror}; it is tried again")
         finally:
             self._discard(worker)
 
@@ -216,13 +219,22 @@ class WorkerPool:
         return worker
 
     def _count_waiting(self, more: int) -> None:
-        with self._waiting_lock:
+        with self._lock:
             self._waiting += more
 
     def _spawn(self) -> None:
-        worker = _Worker(self._limits, self.timeout_s)
-        self._all.add(worker)
+        with self._lock:  # a pool that has stopped has no workers, and gets none
+            if self._stopped:
+                return
+            worker = _Worker(self._limits, self.timeout_s)
+            self._all.add(worker)
         self._idle.put(worker)
+
+    def _start_missing(self) -> None:
+        """Start the workers that could not be started when others died."""
+        with contextlib.suppress(OSError):
+            while len(self._all) < self._workers and not self._stopped:
+                self._spawn()
 
     def _discard(self, worker: _Worker) -> None:
         self._all.discard(worker)

@@ -104,19 +104,23 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         _check_size(*_webp_canvas(data), limits)
     if expected is Format.TIFF:
         _check_parts(_tiff_parts(data))
+    canvas = None
     if expected is Format.GIF:
         # Pillow makes room for a frame, and once more for what is behind it, before it tells.
         width, height, is_complete = survey(data)
         if not is_complete:
             raise CorruptImage(f"it is cut into more than {MAX_BLOCKS_IN_ALL:,} blocks")
         _check_size(width, height, limits)
+        canvas = (width, height)
+    # Should Pillow still find a larger frame than we did; of a whole picture we tell it better.
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels if expected is Format.GIF else None
     with _translated(limits), decoders.opened(data, expected) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
         if expected is Format.JPEG and not _is_one_scan(picture, data):
             _check_scans(data, width * height, limits)
         _check_metadata(picture, limits)
-        frames = _count_frames(picture, expected, limits)
+        frames = _count_frames(picture, canvas or picture.size, expected, limits)
         _check_parts(len(getattr(picture, "tile", ())))
         description = describe(picture, expected, data)
         look.described(description)
@@ -213,19 +217,24 @@ def _check_metadata(picture: Image.Image, limits: Limits) -> None:
             raise MetadataTooLarge("max_text_bytes", limits.max_text_bytes, len(value))
 
 
-def _count_frames(picture: Image.Image, expected: Format, limits: Limits) -> int:
-    """Return the number of frames or pages, walking no further than the limit allows."""
+def _count_frames(
+    picture: Image.Image, canvas: tuple[int, int], expected: Format, limits: Limits
+) -> int:
+    """Return the number of frames or pages, walking no further than the limit allows.
+
+    Args: canvas: the width and height that each of them takes, in px.
+    """
     if expected in (Format.JPEG, Format.BMP):
         return 1  # a JPEG's further pictures (MPO) are previews and depth maps
     if expected in (Format.PNG, Format.WEBP, Format.AVIF, Format.HEIC):
         frames = int(getattr(picture, "n_frames", 1))  # told by the header
     else:
-        frames = _walk_frames(picture, limits)
-    _check_frames(frames, picture.size, limits)
+        frames = _walk_frames(picture, canvas, limits)
+    _check_frames(frames, canvas, limits)
     return frames
 
 
-def _walk_frames(picture: Image.Image, limits: Limits) -> int:
+def _walk_frames(picture: Image.Image, canvas: tuple[int, int], limits: Limits) -> int:
     # n_frames walks to the end of the file however long it is; this only one frame further. A
     # GIF's seek() would decode every frame, which is done soon enough.
     step = picture.seek
@@ -236,7 +245,7 @@ def _walk_frames(picture: Image.Image, limits: Limits) -> int:
         while frames <= limits.max_frames:
             step(frames)
             frames += 1
-            _check_frames(frames, picture.size, limits)
+            _check_frames(frames, canvas, limits)
     picture.seek(0)
     return frames
 
@@ -298,6 +307,9 @@ def _translated(limits: Limits) -> Iterator[None]:
         yield
     except (CorruptImage, LimitExceeded, MemoryError):
         raise
+    except Image.DecompressionBombError as exc:
+        actual = int(str(exc).partition("(")[2].partition(" ")[0])
+        raise TooManyPixels("max_pixels", limits.max_pixels, actual) from None
     except UnidentifiedImageError:
         raise CorruptImage("its header is damaged") from None
     except EOFError:

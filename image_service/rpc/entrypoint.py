@@ -75,7 +75,8 @@ class LightRpc(Rpc):
             raise ImageTooLarge(name, limits[name], request.size_bytes)
 
     def _decode_large(self, encoding: str, body: bytes) -> Any:
-        return self.core.app.engine.decode_message(encoding, body)
+        with self.core.app.decoding:
+            return self.core.app.engine.decode_message(encoding, body)
 
     def _handle_result(
         self,

@@ -87,6 +87,34 @@ def test_light_calls_answer_while_every_upload_slot_is_busy(service: Service, he
     assert all(upload.wait()["success"] for upload in uploads)
 
 
+def test_light_calls_that_wait_for_a_worker_hold_up_no_others(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(max_workers=40)
+    gate = native.threading.Event()
+    decode = PooledEngine.decode_message
+
+    def wait(*arguments: Any) -> Any:
+        gate.wait()
+        return decode(*arguments)
+
+    monkeypatch.setattr(PooledEngine, "decode_message", wait)
+
+    def ask_at_length() -> Any:
+        with service.rpc(timeout=60, serializer="json") as rpc:
+            return rpc.get_image("x" * 70_000)
+
+    waiting = [eventlet.spawn(ask_at_length) for _ in range(30)]
+    eventlet.sleep(1)
+    try:
+        with service.rpc(timeout=5) as rpc:
+            assert rpc.health_check()["status"] == "ok"
+            assert rpc.list_images()["success"]
+    finally:
+        gate.set()
+    assert {each.wait()["error"]["code"] for each in waiting} == {"invalid_image_id"}
+
+
 def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Service) -> None:
     lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
     assert {name: lane.prefetch_count for name, lane in lanes.items()} == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -266,6 +267,36 @@ def test_those_who_wait_are_told_when_the_pool_stops(start: Callable[..., Worker
     assert len(errors) == 2, "one waits although there will be no worker any more"
     with pytest.raises(Busy):
         engine.analyse(jpeg(), Format.JPEG).result()
+
+
+def test_a_pool_that_stopped_starts_no_worker(start: Callable[..., WorkerPool]) -> None:
+    pool = start(workers=2)
+    replacing = threading.Thread(target=lambda: [pool.replace(each) for each in list(pool._all)])
+    replacing.start()
+    pool.stop()
+    replacing.join()
+    assert pool.pids() == []
+
+
+def test_a_worker_that_could_not_be_started_is_started_later(
+    start: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    pool = start(report=said.append)
+    worker = pool.acquire()
+    with monkeypatch.context() as patched:
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+        patched.setattr(pool_module.subprocess, "Popen", fail)
+        pool.replace(worker)
+        assert pool.pids() == []
+        assert "cannot be started: Resource temporarily unavailable" in said[0]
+        with pytest.raises(StorageUnavailable):
+            pool.check()
+    assert PooledEngine(pool).analyse(jpeg(), Format.JPEG).result()
+    assert is_whole(pool, 1)
 
 
 @pytest.mark.parametrize("nonsense", [ValueError("frame too large"), KeyboardInterrupt()], ids=repr)

@@ -23,11 +23,13 @@ from image_service.errors import (
     TooManyScans,
     TruncatedImage,
 )
+from image_service.imaging import probe as probe_module
 from image_service.imaging.examine import examine
 from image_service.imaging.limits import Limits
 from image_service.imaging.probe import probe, set_up
 from image_service.testing import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 from tests.corpus import bombs
+from tests.corpus.containers import gif_frame, gif_head
 
 LIMITS = Limits()
 pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker
@@ -286,3 +288,20 @@ def test_a_file_of_boxes_that_is_cut_short_is_told_as_such(format_: Format) -> N
     with pytest.raises(CorruptImage) as raised:
         probe(spoilt, format_, Limits())
     assert not isinstance(raised.value, TruncatedImage)
+
+
+def test_frames_are_counted_at_the_size_they_grow_to() -> None:
+    frames = gif_frame(0, 0, 1, 1) + gif_frame(6999, 6999, 1, 1) * 15
+    with pytest.raises(TooManyFrames) as raised:
+        probe(gif_head(1, 1) + frames + b";", Format.GIF, LIMITS)
+    assert raised.value.details()["limit"] == LIMITS.max_frames_pixels
+
+
+def test_a_frame_that_only_pillow_finds_is_still_held_to_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(probe_module, "survey", lambda data: (1, 1, True))
+    frames = gif_frame(0, 0, 1, 1) + gif_frame(0, 0, 30_000, 30_000)
+    with pytest.raises(TooManyPixels) as raised:
+        probe(gif_head(1, 1) + frames + b";", Format.GIF, LIMITS)
+    assert raised.value.details()["actual"] == 900_000_000

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
 from PIL import Image, ImageCms
 
-from image_service.imaging.metadata.gif import survey
+from image_service.imaging.metadata.gif import read_gif, survey
 from image_service.testing import avif, bmp, gif, jpeg, png, tiff, webp
 from image_service.testing.pictures import draw
 from tests.corpus.gif_files import gif_frame, gif_head
@@ -247,3 +248,29 @@ def test_a_gif_tells_the_room_that_its_frames_will_take() -> None:
     grown = gif_head(1, 1) + gif_frame(40_000, 10, 30_000, 20) + b"what?" + gif_frame(5, 99, 1, 2)
     assert survey(grown + b";") == (70_000, 101, True)
     assert survey(grown + b";" + gif_frame(0, 0, 1, 65_535)) == (70_000, 101, True)
+
+
+VAST = gif_frame(0, 0, 3000, 2000)
+AS_PILLOW_READS = {
+    "an empty block, then what looks like the end": b"!\x01\x00" + b"\x01;\x00" + VAST,
+    "an empty control": b"!\xf9\x00" + b"\x01;\x00" + VAST,
+    "loops without a number": b"!\xff\x0bNETSCAPE2.0\x00" + b"\x01;\x00" + VAST,
+    "rubbish": b"rubbish" + VAST,
+}
+
+
+@pytest.mark.parametrize("name", AS_PILLOW_READS)
+def test_a_gif_is_walked_as_pillow_walks_it(name: str) -> None:
+    data = gif_head(1, 1) + AS_PILLOW_READS[name] + b";"
+    with Image.open(io.BytesIO(data)) as picture:
+        assert picture.size == (3000, 2000)
+    assert survey(data)[:2] == (3000, 2000)
+
+
+def test_only_the_first_xmp_of_a_gif_is_looked_for() -> None:
+    data = gif_head(1, 1) + b"!\xff\x0bXMP DataXMP\0" * 30_000 + gif_frame(0, 0, 1, 1)
+    started = time.thread_time()
+    survey(data + bytes(1 << 20))
+    read_gif(data + bytes(1 << 20))
+    assert time.thread_time() - started < 0.5
+    assert survey(gif_head(1, 1) + gif_frame(0, 0, 1, 1) + bytes(2_000_000)).is_complete

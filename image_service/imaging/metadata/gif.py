@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import NamedTuple
 
 _EXTENSION, _IMAGE, _TRAILER = 0x21, 0x2C, 0x3B
-_APPLICATION = 0xFF
+_APPLICATION, _COMMENT = 0xFF, 0xFE
+_INTRODUCER = re.compile(rb"[!,;]")
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _XMP = b"XMP DataXMP"
 _XMP_TRAILER = b"\x01\xff\xfe\xfd"
@@ -37,7 +39,7 @@ class GifBlocks(NamedTuple):
 
 def read_gif(data: bytes) -> GifBlocks:
     """Return what the blocks of a GIF tell, up to its second picture or the end of what is good."""
-    walk = _Walk(data, max_blocks=_MAX_BLOCKS)
+    walk = _Walk(data, max_blocks=_MAX_BLOCKS, wants_xmp=True)
     walk.run(until_picture=2)
     return GifBlocks(walk.loops, walk.pictures > 1, walk.xmp)
 
@@ -55,19 +57,20 @@ class GifSurvey(NamedTuple):
 
 def survey(data: bytes) -> GifSurvey:
     """Return what opening a GIF and going through its frames will ask for."""
-    walk = _Walk(data, max_blocks=MAX_BLOCKS_IN_ALL)
+    walk = _Walk(data, max_blocks=MAX_BLOCKS_IN_ALL, wants_xmp=False)
     walk.run()
     return GifSurvey(*walk.canvas, is_complete=not walk.gave_up)
 
 
 class _Walk:
-    def __init__(self, data: bytes, *, max_blocks: int) -> None:
+    def __init__(self, data: bytes, *, max_blocks: int, wants_xmp: bool) -> None:
         self.loops: int | None = None
         self.pictures = 0
         self.xmp: bytes | None = None
         self.canvas = (_short(data, 6), _short(data, 8))
         self._data = data
         self._blocks_left = max_blocks
+        self._wants_xmp = wants_xmp
 
     @property
     def gave_up(self) -> bool:
@@ -93,7 +96,10 @@ class _Walk:
             elif kind == _TRAILER:
                 return
             else:  # as decoders do
-                position += 1
+                found = _INTRODUCER.search(data, position)
+                if not found:
+                    return
+                position = found.start()
                 self._blocks_left -= 1
 
     def _make_room(self, position: int) -> None:
@@ -102,16 +108,23 @@ class _Walk:
 
     def _extension(self, position: int) -> int:
         data = self._data
-        start = position + 2
-        if data[position + 1] == _APPLICATION and data[start] == 11:
-            name, body = data[start + 1 : start + 12], start + 12
-            if name in _LOOPING and data[body : body + 2] == b"\x03\x01":
-                self.loops = int.from_bytes(data[body + 2 : body + 4], "little")
-            elif name == _XMP:
-                # Not in sub-blocks: the text itself, then a trailer that ends any walk through it.
-                end = data.find(_XMP_TRAILER, body, body + _MAX_XMP_BYTES)
-                self.xmp = data[body:end] if end > 0 else None
-        return self._skip(start)
+        label, start = data[position + 1], position + 2
+        size, body = data[start], start + 1 + data[start]
+        name = data[start + 1 : body]
+        if label == _APPLICATION and name in _LOOPING and data[body : body + 2] == b"\x03\x01":
+            self.loops = int.from_bytes(data[body + 2 : body + 4], "little")
+        elif label == _APPLICATION and name == _XMP and self._wants_xmp:
+            # Not in sub-blocks: the text itself, then a trailer that ends any walk through it.
+            self._wants_xmp = False
+            end = data.find(_XMP_TRAILER, body, body + _MAX_XMP_BYTES)
+            self.xmp = data[body:end] if end > 0 else None
+        end = self._skip(start)
+        # Where an end is all there is, Pillow looks for another one.
+        is_empty = not size and label != _COMMENT
+        is_cut = name.startswith(b"NETSCAPE2.0") and not data[body] and not self.pictures
+        if is_empty or (label == _APPLICATION and is_cut):
+            end = self._skip(end)
+        return end
 
     def _skip(self, position: int) -> int:
         """Return the position behind the sub-blocks that start at position."""
