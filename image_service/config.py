@@ -42,7 +42,7 @@ STRICT: Mapping[str, int | float] = {
     "max_icc_bytes": MIB,
     "max_text_bytes": 64 * 1024,
     "worker_memory_bytes": 512 * MIB,
-    "worker_cpu_s": 0.8,
+    "worker_cpu_s": 0.75,
     "worker_timeout_s": 5.0,
 }
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
