@@ -239,8 +239,8 @@ class LocalStore:
 class _SharedSync:
     """Syncs a directory once for all names that were added to it before.
 
-    Pictures wait for their workers between the one and the other: with eight under way four of
-    five find that it was done for them, and the disk has a third fewer orders to flush.
+    Pictures wait for their workers between the one and the other: with eight under way three of
+    five find that it was done for them.
     """
 
     def __init__(self, directory: Path) -> None:
