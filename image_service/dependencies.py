@@ -33,7 +33,6 @@ from .imaging.engine import PooledEngine
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
-from .native import threading
 from .storage import LeaseBook, LocalStore
 
 _log = logging.getLogger(__name__)
@@ -180,7 +179,6 @@ class Application:
             holder=self._lease.id,
             is_alive=self._leases.is_alive,
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
-            write_lock=threading.Lock(),
         )
 
     def _create_pool(self) -> WorkerPool:

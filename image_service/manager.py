@@ -256,11 +256,6 @@ class StorageManager:
 
     def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> Image:
         try:
-            self._store.secure(image.blob_name)
-        except ImageServiceError:
-            self._discard(image.blob_name)
-            raise
-        try:
             added = self._catalogue.add(image, requests)
         except (DuplicateRequest, Busy):
             self._discard(image.blob_name)

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -20,10 +19,9 @@ from . import requests
 from .records import from_row, to_row, to_snapshot
 from .similar import find_similar
 from .tables import image_tags, images, listed, totals
+from .together import GroupCommit, Work
 
 T = TypeVar("T")
-Work = Callable[[sa.Connection], T]
-
 _IDS_AT_ONCE = 500
 _ORDER_COLUMNS = {
     "createdAt": images.c.created_ms,
@@ -60,21 +58,18 @@ class SqlCatalogue:
         holder: str,
         is_alive: Callable[[str], bool],
         writer: sa.Engine | None = None,
-        write_lock: AbstractContextManager[Any] | None = None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
         holder: the lease of this process, is_alive: tells whether a lease's process lives.
-        writer: an engine for transactions that write, used under write_lock only.
-        write_lock: a lock of native threads. SQLite lets writers that find it locked sleep for
-            up to 100 ms at a time; those of one process wait better in a queue.
+        writer: an engine for transactions that write, used by one thread at a time.
         """
         self._engine = engine
         self._writer = writer or engine
         self._prepare = prepare
         self._holder = holder
         self._is_alive = is_alive
-        self._write_lock = write_lock or contextlib.nullcontext()
+        self._write = GroupCommit(functools.partial(self._run, writes=True)).write
 
     def prepare(self) -> None:
         """Make the database and its tables where they are missing."""
@@ -213,10 +208,6 @@ class SqlCatalogue:
 
     def _read(self, work: Work[T]) -> T:
         return self._run(work, writes=False)
-
-    def _write(self, work: Work[T]) -> T:
-        with self._write_lock:
-            return self._run(work, writes=True)
 
     def _run(self, work: Work[T], *, writes: bool) -> T:
         with _translated():

@@ -27,7 +27,7 @@ def create_sqlite_engine(path: Path, *, timeout_s: float) -> sa.Engine:
 
 
 def create_sqlite_writer(path: Path, *, timeout_s: float) -> sa.Engine:
-    """Return an engine with one connection, for whoever holds the process's write lock.
+    """Return an engine with one connection, for one thread at a time.
 
     A connection forgets the pages it has in memory whenever another one commits. With one for
     each thread every commit read 29 pages again; with one for all it finds them.

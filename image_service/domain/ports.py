@@ -21,12 +21,10 @@ class BlobStore(Protocol):
     def put(self, name: str, data: bytes) -> bytes:
         """Store data as name, which must be new; return its SHA-256 (32 bytes).
 
-        Until settle(name) the blob is provisional: should this process die, a sweep takes it
-        away again unless the catalogue knows it.
+        Once it returns the blob survives power loss; where it raises there is none. Until
+        settle(name) it is provisional: should this process die, a sweep takes it away again
+        unless the catalogue knows it.
         """
-
-    def secure(self, name: str) -> None:
-        """Return once what was put as name survives power loss; before the catalogue has it."""
 
     def settle(self, name: str) -> None:
         """Say that the catalogue agrees with the store about name: it is no longer provisional."""

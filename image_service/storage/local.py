@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import itertools
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterator
@@ -21,7 +20,7 @@ from typing import BinaryIO
 
 from ..domain.image import parse_image_ref
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
-from ..native import threading
+from .directory import SharedSync, sync_directory
 from .lease import Lease, LeaseBook
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
@@ -36,10 +35,9 @@ class LocalStore:
         self._provisional = root / ".tmp"
         self._leases = leases
         self._lease = lease
-        # Names this process is working on, with their numbers in the directory that was synced or
-        # not; what else stands under its lease is left over.
-        self._active: dict[str, int] = {}
-        self._directory = _SharedSync(self._provisional)
+        # Names this process is working on; what else stands under its lease is left over.
+        self._active: set[str] = set()
+        self._directory = SharedSync(self._provisional)
 
     @property
     def is_at_rest(self) -> bool:
@@ -50,26 +48,19 @@ class LocalStore:
         """Make the directories that are missing. Raises: StorageFull, StorageUnavailable."""
         with _translated():
             self._provisional.mkdir(parents=True, exist_ok=True)
-            _sync_directory(self._root)
+            sync_directory(self._root)
             self._lease.ensure()
 
     def put(self, name: str, data: bytes) -> bytes:
         """See BlobStore.put."""
-        self._active[name] = 0
+        self._active.add(name)
         try:
             with _translated():
-                self._active[name] = self._write_anywhere(self._provisional_path(name), data)
+                self._write_anywhere(self._provisional_path(name), data)
         except BaseException:
-            self._active.pop(name)
+            self._active.remove(name)
             raise
         return hashlib.sha256(data).digest()
-
-    def secure(self, name: str) -> None:
-        """See BlobStore.secure."""
-        if name not in self._active:
-            raise StorageUnavailable("there is nothing to secure")
-        with _translated():
-            self._directory.sync(self._active[name])
 
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""
@@ -77,29 +68,29 @@ class LocalStore:
         # gives it this one, for the catalogue knows it.
         with _translated():
             self._provisional_path(name).rename(self.path_for(name))
-        self._active.pop(name, None)
+        self._active.discard(name)
 
     def doubt(self, name: str) -> None:
         """See BlobStore.doubt."""
         final, provisional = self.path_for(name), self._provisional_path(name)
-        self._active[name] = 0
+        self._active.add(name)
         with _translated(), contextlib.suppress(FileNotFoundError):
             self._lease.ensure()
             self._provisional.mkdir(parents=True, exist_ok=True)
             final.rename(provisional)
-            _sync_directory(self._provisional)
-            _sync_directory(self._root)
+            sync_directory(self._provisional)
+            sync_directory(self._root)
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         with _translated():
             self._provisional_path(name).unlink(missing_ok=True)
             self.path_for(name).unlink(missing_ok=True)
-        self._active.pop(name, None)
+        self._active.discard(name)
 
     def abandon(self, name: str) -> None:
         """See BlobStore.abandon."""
-        self._active.pop(name, None)
+        self._active.discard(name)
 
     def open(self, name: str) -> BinaryIO:
         """See BlobStore.open."""
@@ -174,17 +165,17 @@ class LocalStore:
             if entry.endswith(_SEPARATOR + name):
                 yield self._provisional / entry
 
-    def _write_anywhere(self, path: Path, data: bytes) -> int:
+    def _write_anywhere(self, path: Path, data: bytes) -> None:
         """Write, also when the directory has vanished while the service runs."""
         try:
             self._lease.ensure()
-            return self._write(path, data)
+            self._write(path, data)
         except FileNotFoundError:
             self.prepare()
-            return self._write(path, data)
+            self._write(path, data)
 
-    def _write(self, path: Path, data: bytes) -> int:
-        """Write and sync a new file; return its number in the directory."""
+    def _write(self, path: Path, data: bytes) -> None:
+        """Write a new file; sync it and its name."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(path, flags, 0o644)
         number = self._directory.number()
@@ -194,10 +185,10 @@ class LocalStore:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+            self._directory.sync(number)
         except OSError:
             path.unlink(missing_ok=True)
             raise
-        return number
 
     def _others(self) -> set[str]:
         in_names = {entry.partition(_SEPARATOR)[0] for entry in self._entries()}
@@ -229,39 +220,11 @@ class LocalStore:
         with contextlib.suppress(FileNotFoundError):  # another process may be clearing up too
             if is_wanted:
                 path.rename(self.path_for(name))
-                _sync_directory(self._root)
+                sync_directory(self._root)
                 return False
             path.unlink()
             return True
         return False
-
-
-class _SharedSync:
-    """Syncs a directory once for all names that were added to it before.
-
-    Pictures wait for their workers between the one and the other: with eight under way three of
-    five find that it was done for them.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._lock = threading.Lock()
-        self._numbers = itertools.count(1)
-        self._last_number = 0
-        self._synced_up_to = 0
-
-    def number(self) -> int:
-        """Return a number for the name that the caller has just added."""
-        self._last_number = number = next(self._numbers)
-        return number
-
-    def sync(self, number: int) -> None:
-        """Return once the name of this number is on disk. Raises: OSError."""
-        with self._lock:
-            if number > self._synced_up_to:
-                up_to = self._last_number
-                _sync_directory(self._directory)
-                self._synced_up_to = up_to
 
 
 def _image_id(name: str) -> str | None:
@@ -275,14 +238,6 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 @contextlib.contextmanager

@@ -72,11 +72,6 @@ class MemoryStore:
         self.disk.provisional[self._process, name] = bytes(data)
         return hashlib.sha256(data).digest()
 
-    def secure(self, name: str) -> None:
-        """See BlobStore.secure."""
-        if (self._process, name) not in self.disk.provisional:
-            raise StorageUnavailable("No such file or directory")
-
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""
         if (self._process, name) not in self.disk.provisional:

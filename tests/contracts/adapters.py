@@ -16,7 +16,6 @@ from image_service.catalogue.sqlite import create_sqlite_engine, create_sqlite_w
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
 from image_service.domain.ports import BlobStore, Catalogue
-from image_service.native import threading
 from image_service.storage import Lease, LeaseBook, LocalStore
 from image_service.testing import (
     NOON_MS,
@@ -98,7 +97,6 @@ class SqliteCatalogues:
             holder=lease.id,
             is_alive=leases.is_alive,
             writer=create_sqlite_writer(self.file, timeout_s=timeout_s),
-            write_lock=threading.Lock(),
         )
         catalogue.prepare()
         self._started.append(catalogue)

@@ -69,8 +69,6 @@ def test_a_blob_can_be_read_before_it_is_settled_and_while_it_is_in_doubt(
     name = new_name()
     store.put(name, DATA)
     assert content(store, name) == content(other, name) == DATA
-    store.secure(name)
-    assert content(store, name) == content(other, name) == DATA
     store.settle(name)
     store.doubt(name)
     assert content(store, name) == content(other, name) == DATA
@@ -243,11 +241,6 @@ HOSTILE = [
     ".state/catalogue.sqlite3",
     "x" * 5000,
 ]
-
-
-def test_what_was_never_put_cannot_be_secured(store: BlobStore) -> None:
-    with pytest.raises(StorageUnavailable):
-        store.secure(new_name())
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name[:30]))

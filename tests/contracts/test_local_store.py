@@ -79,10 +79,7 @@ def test_bytes_and_names_are_on_disk_before_each_step_returns(
     assert store.is_at_rest
     store.put(name, DATA)
     assert not store.is_at_rest, "what it wrote is not settled"
-    assert recorder.calls == ["write", "fsync provisional"]
-    recorder.calls.clear()
-    store.secure(name)
-    assert recorder.calls == ["fsync .tmp"]
+    assert recorder.calls == ["write", "fsync provisional", "fsync .tmp"]
     recorder.calls.clear()
     store.settle(name)
     assert recorder.calls == ["rename provisional to final"], "a sweep can do it again"
@@ -90,61 +87,6 @@ def test_bytes_and_names_are_on_disk_before_each_step_returns(
     recorder.calls.clear()
     store.doubt(name)
     assert recorder.calls == ["rename final to provisional", "fsync .tmp", "fsync uploads"]
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-def test_names_that_were_there_before_a_sync_need_no_other(
-    store: LocalStore, stores: LocalStores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    early, later, last = new_name(), new_name(), new_name()
-    store.put(early, DATA)
-    store.put(later, DATA)
-    recorder = Recorder(monkeypatch, stores.root)
-    store.secure(later)
-    store.secure(early)
-    assert recorder.calls == ["fsync .tmp"]
-    store.put(last, DATA)
-    recorder.calls.clear()
-    store.secure(early)
-    assert recorder.calls == []
-    store.secure(last)
-    assert recorder.calls == ["fsync .tmp"]
-
-
-def test_a_sync_counts_for_names_that_were_there_when_it_began_only(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    early, late, syncs = new_name(), new_name(), []
-    fsync = os.fsync
-
-    def sync_and_put(fd: int) -> None:
-        monkeypatch.setattr(os, "fsync", fsync)
-        fsync(fd)
-        store.put(late, DATA)  # as another thread may in this moment
-        monkeypatch.setattr(os, "fsync", lambda fd: syncs.append(fsync(fd)))
-
-    store.put(early, DATA)
-    monkeypatch.setattr(os, "fsync", sync_and_put)
-    store.secure(early)
-    store.secure(late)
-    assert len(syncs) == 1
-
-
-def test_a_failed_sync_counts_for_nobody(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(fd: int) -> None:
-        raise OSError(errno.EIO, "broken")
-
-    name, syncs = new_name(), []
-    store.put(name, DATA)
-    fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(StorageUnavailable):
-        store.secure(name)
-    monkeypatch.setattr(os, "fsync", lambda fd: syncs.append(fsync(fd)))
-    store.secure(name)
-    assert len(syncs) == 1
 
 
 def test_a_short_write_is_continued(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:

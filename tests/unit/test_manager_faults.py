@@ -32,7 +32,7 @@ def spelled(modes: dict[str, str]) -> str:
 @pytest.mark.parametrize("mode", ["before", "after"])
 @pytest.mark.parametrize(
     ("part", "step"),
-    [("store", "put"), ("store", "secure"), ("catalogue", "add"), ("store", "settle")],
+    [("store", "put"), ("catalogue", "add"), ("store", "settle")],
 )
 def test_one_failing_step_of_an_upload_is_told_and_leaves_nothing(
     part: str, step: str, mode: str, error: Exception
@@ -48,19 +48,19 @@ def test_one_failing_step_of_an_upload_is_told_and_leaves_nothing(
     assert world.records.requests == {}, "a failure is not remembered"
 
 
-def test_the_catalogue_is_told_only_once_the_bytes_are_secured() -> None:
+def test_the_catalogue_is_told_only_once_the_bytes_are_stored() -> None:
     world = World()
     world.catalogue.before["add"] = StorageFull()
     with pytest.raises(StorageFull):
         world.manager.add(PICTURE, "a.png")
-    assert world.store.calls[:2] == ["put", "secure"]
+    assert world.store.calls[0] == "put"
 
 
 # A store whose settle() fails leaves the blob provisional (see the contract suite), so that what
 # cannot be removed then can still be swept.
 STORE_FAULTS = [
     modes
-    for modes in combinations("put", "secure", "settle", "remove")
+    for modes in combinations("put", "settle", "remove")
     if (modes["settle"], modes["remove"]) != ("after", "before")
 ]
 
