@@ -271,6 +271,15 @@ class Busy(ImageServiceError):
         return f"Busy: {self.args[0]}. Try again in a moment."
 
 
+class Forbidden(ImageServiceError):
+    """Raised when a URL's signature does not vouch for it, or its time is over: Forbidden(why)."""
+
+    code = "forbidden"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class StorageFull(ImageServiceError):
     """Raised when the disk has no room for the bytes."""
 

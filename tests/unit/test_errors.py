@@ -56,6 +56,7 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
     ("truncated_image", False, errors.TruncatedImage("why"), ["why", "whole file"]),
     ("checksum_mismatch", True, errors.ChecksumMismatch(SHA, SHA[:-1] + "1"), [SHA, "again"]),
     ("busy", True, errors.Busy("why"), ["why", "Try again"]),
+    ("forbidden", False, errors.Forbidden("The URL's time is over."), ["time is over"]),
     ("storage_full", True, errors.StorageFull(), ["full", "operator"]),
     ("storage_unavailable", True, errors.StorageUnavailable("why"), ["why", "Try again"]),
 ]  # fmt: skip
