@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .formats import Format
-from .image import Findings, Image
+from .image import Findings, Image, PictureFacts
 from .listing import ListQuery
 from .strip import Strip
+from .transform import Transform
 
 
 class BlobStore(Protocol):
@@ -184,6 +186,78 @@ class Analysis(Protocol):
 
     def cancel(self) -> None:
         """Give the analysis up instead of asking for its result."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A variant's file. format is another than asked for where that cannot hold the size."""
+
+    data: bytes
+    format: Format
+    width: int
+    height: int
+
+
+class Renderer(Protocol):
+    """What makes variants, away from this process."""
+
+    def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
+        """Return the variant of an original whose bytes these are; blocks until it is made.
+
+        Args: transform: with format and quality resolved.
+        Raises: CorruptImage, TooManyPixels, TooManyFrames; Busy when no worker could be had.
+        """
+
+    def check(self) -> None:
+        """Raise StorageUnavailable when no worker lives."""
+
+
+@dataclass(frozen=True)
+class KeptVariant:
+    """A variant that is kept: a seekable file, and the Unix time it was made."""
+
+    file: BinaryIO
+    made_s: int
+
+
+class VariantStore(Protocol):
+    """Where variants are kept until room is needed; all of it may be lost at any time.
+
+    Every method may raise StorageUnavailable.
+    """
+
+    def open(self, image_id: str, name: str) -> KeptVariant | None:
+        """Return an image's variant, or None. It counts as used now."""
+
+    def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
+        """Keep a variant; what was used longest ago goes where there are too many bytes.
+
+        Where there is no room at all nothing is kept, and nothing raised.
+        Args: made_s: Unix time.
+        """
+
+    def only_one(self, image_id: str, name: str) -> AbstractContextManager[None]:
+        """Keep all other threads and processes that want to make the same variant waiting."""
+
+    def purge(self, image_id: str) -> None:
+        """Remove all of an image's variants."""
+
+    def usage(self) -> VariantUsage:
+        """Return what is kept."""
+
+    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> None:
+        """Note what was used, and remove what is too much or belongs to no image.
+
+        Args: known: returns those of the given image ids which the catalogue has.
+        """
+
+
+@dataclass(frozen=True)
+class VariantUsage:
+    """How many variants are kept, and their bytes."""
+
+    files: int
+    bytes: int
 
 
 class ImageEngine(Protocol):

@@ -1,6 +1,7 @@
-"""Where originals are kept."""
+"""Where originals and variants are kept."""
 
 from .lease import Lease, LeaseBook
 from .local import LocalStore
+from .variants import LocalVariants
 
-__all__ = ["Lease", "LeaseBook", "LocalStore"]
+__all__ = ["Lease", "LeaseBook", "LocalStore", "LocalVariants"]

@@ -12,6 +12,7 @@ from .fakes import (
     MemoryDisk,
     MemoryRecords,
     MemoryStore,
+    MemoryVariants,
 )
 from .pictures import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 
@@ -23,6 +24,7 @@ __all__ = [
     "MemoryDisk",
     "MemoryRecords",
     "MemoryStore",
+    "MemoryVariants",
     "avif",
     "bmp",
     "gif",

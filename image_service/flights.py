@@ -1,0 +1,68 @@
+"""Work that many ask for at once is done once, and only so much of it at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from eventlet.event import Event
+from eventlet.semaphore import Semaphore
+
+from .errors import Busy
+
+T = TypeVar("T")
+
+
+class Abandoned(Exception):
+    """Raised where nobody waits any more for work that has not begun."""
+
+
+@dataclass
+class _Flight(Generic[T]):
+    """One piece of work; wanted: tell for each that waits whether it still does."""
+
+    landed: Event = field(default_factory=Event)
+    wanted: list[Callable[[], bool]] = field(default_factory=list)
+
+
+class Flights(Generic[T]):
+    """A bounded queue of green threads before work that is done off the hub."""
+
+    def __init__(self, *, at_once: int, max_waiting: int) -> None:
+        """Args: at_once: how much is done at a time; max_waiting: how much may wait for that."""
+        self._slots = Semaphore(at_once)
+        self._at_once = at_once
+        self._max_waiting = max_waiting
+        self._flights: dict[Hashable, _Flight[T]] = {}
+
+    def share(self, key: Hashable, work: Callable[[], T], is_wanted: Callable[[], bool]) -> T:
+        """Return work's result, which is the same for all who ask for key meanwhile.
+
+        Args: is_wanted: tells, before work begins, whether its result is still waited for.
+        Raises: Busy when too much waits; Abandoned; whatever work raises.
+        """
+        flight = self._flights.get(key)
+        if flight:
+            flight.wanted.append(is_wanted)
+            result: T = flight.landed.wait()
+            return result
+        if len(self._flights) >= self._at_once + self._max_waiting:
+            raise Busy(f"{len(self._flights)} pictures are being made or wait to be")
+        flight = self._flights[key] = _Flight(wanted=[is_wanted])
+        try:
+            with self._slots:
+                if not any(wants() for wants in flight.wanted):
+                    raise Abandoned
+                result = work()
+        except BaseException as exc:
+            self._land(key, flight)
+            flight.landed.send_exception(exc)
+            raise
+        self._land(key, flight)
+        flight.landed.send(result)
+        return result
+
+    def _land(self, key: Hashable, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]

@@ -1,0 +1,205 @@
+"""Variants on a local file system: a cache that survives restarts and may be deleted any time."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from ..domain.image import parse_image_ref
+from ..domain.ports import KeptVariant, VariantUsage
+from ..errors import StorageUnavailable
+from ..native import threading
+from .variant_index import Name, VariantIndex
+
+_LOCKS = 256
+_EVICTED_AT_ONCE = 200
+_IDS_AT_ONCE = 500
+# Down to so much of the limit, so that not every new variant has to look for an old one.
+_KEPT_SHARE = 0.95
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+class LocalVariants:
+    """A VariantStore in one folder, for all processes of a machine."""
+
+    def __init__(self, root: Path, *, max_bytes: int) -> None:
+        """Args: max_bytes: how much is kept; 0 for nothing."""
+        self._root = root
+        self._max_bytes = max_bytes
+        self._index: VariantIndex | None = None
+        self._opening = threading.Lock()
+        self._used: dict[Name, int] = {}
+
+    def prepare(self) -> None:
+        """Make what is missing. Raises: StorageUnavailable."""
+        self._opened()
+
+    def close(self) -> None:
+        """Note what was used and close the index."""
+        with contextlib.suppress(StorageUnavailable):
+            self._note_used()
+        with self._opening:
+            if self._index:
+                self._index.close()
+            self._index = None
+
+    def open(self, image_id: str, name: str) -> KeptVariant | None:
+        """See VariantStore.open."""
+        try:
+            file = self._path(image_id, name).open("rb")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise _unavailable(exc) from exc
+        self._used[image_id, name] = _now_ms()
+        return KeptVariant(file, int(os.fstat(file.fileno()).st_mtime))
+
+    def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
+        """See VariantStore.put."""
+        if len(data) > self._max_bytes:
+            return
+        with _translated():
+            index = self._opened()
+            # Noted first: what is noted and not there is forgotten in time, the other way round it
+            # would take room for ever.
+            index.add((image_id, name), len(data), _now_ms())
+            try:
+                self._write(self._path(image_id, name), data, made_s)
+            except OSError as exc:
+                index.forget([(image_id, name)])
+                if exc.errno not in _NO_ROOM:
+                    raise
+            self._evict(index)
+
+    @contextlib.contextmanager
+    def only_one(self, image_id: str, name: str) -> Iterator[None]:
+        """See VariantStore.only_one. Of all variants one in 256 shares its lock."""
+        number = zlib.crc32(f"{image_id}/{name}".encode()) % _LOCKS
+        with _translated():
+            self._opened()
+            fd = os.open(
+                self._root / "locks" / f"{number:02x}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+            )
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
+
+    def purge(self, image_id: str) -> None:
+        """See VariantStore.purge."""
+        with _translated():
+            shutil.rmtree(self._folder(image_id), ignore_errors=True)
+            self._opened().forget_image(image_id)
+
+    def usage(self) -> VariantUsage:
+        """See VariantStore.usage."""
+        with _translated():
+            return VariantUsage(*self._opened().totals())
+
+    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> None:
+        """See VariantStore.sweep."""
+        self._note_used()
+        with _translated():
+            index = self._opened()
+            self._evict(index)
+            after = ""
+            while ids := index.image_ids(after, _IDS_AT_ONCE):
+                for image_id in set(ids) - known(ids):
+                    self.purge(image_id)
+                after = ids[-1]
+
+    def _note_used(self) -> None:
+        used, self._used = self._used, {}
+        if used:
+            with _translated():
+                self._opened().use(used.items())
+
+    def _evict(self, index: VariantIndex) -> None:
+        _, size_bytes = index.totals()
+        if size_bytes <= self._max_bytes:
+            return
+        self._note_used()
+        while size_bytes > self._max_bytes * _KEPT_SHARE:
+            oldest = index.oldest(_EVICTED_AT_ONCE)
+            if not oldest:
+                return
+            gone = []
+            for name, variant_bytes in oldest:
+                if size_bytes <= self._max_bytes * _KEPT_SHARE:
+                    break
+                self._path(*name).unlink(missing_ok=True)
+                gone.append(name)
+                size_bytes -= variant_bytes
+            index.forget(gone)
+
+    def _write(self, path: Path, data: bytes, made_s: int) -> None:
+        part = self._root / "parts" / secrets.token_hex(8)
+        try:
+            part.write_bytes(data)
+            os.utime(part, (made_s, made_s))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.rename(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _opened(self) -> VariantIndex:
+        """Return the index of the folder that is there now; it may have been deleted."""
+        path = self._root / "index.sqlite3"
+        with self._opening:
+            if self._index and path.exists():
+                return self._index
+            if self._index:
+                self._index.close()
+                self._index = None
+            with _translated():
+                if not path.exists():
+                    self._clear()
+                for folder in ("locks", "parts"):
+                    (self._root / folder).mkdir(parents=True, exist_ok=True)
+                self._index = VariantIndex(path)
+            return self._index
+
+    def _clear(self) -> None:
+        """Remove variants that no index knows: nothing would ever remove them."""
+        with contextlib.suppress(FileNotFoundError):
+            for entry in list(self._root.iterdir()):
+                if entry.is_dir() and entry.name not in ("locks", "parts"):
+                    shutil.rmtree(entry, ignore_errors=True)
+
+    def _folder(self, image_id: str) -> Path:
+        # The only way an id becomes a path here.
+        return self._root / image_id[-2:] / parse_image_ref(image_id).id
+
+    def _path(self, image_id: str, name: str) -> Path:
+        if not name.isalnum() or not name.isascii():
+            raise ValueError("not the name of a variant")
+        return self._folder(image_id) / name
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _unavailable(exc: Exception) -> StorageUnavailable:
+    what = exc.strerror if isinstance(exc, OSError) else "its index failed"
+    return StorageUnavailable(f"variants: {what}")
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the operating system's and the index's errors into ours, which name no paths."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as exc:
+        raise _unavailable(exc) from exc
