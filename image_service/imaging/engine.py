@@ -10,7 +10,9 @@ from ..domain.description import Description
 from ..domain.fingerprint import Fingerprint
 from ..domain.formats import Format
 from ..domain.image import Findings, PictureFacts
+from ..domain.ports import Rendering
 from ..domain.strip import Strip
+from ..domain.transform import Transform
 from ..errors import CorruptImage
 from .pool import Job, WorkerPool
 
@@ -36,6 +38,35 @@ class PooledAnalysis:
     def cancel(self) -> None:
         """See Analysis.cancel."""
         self._job.cancel()
+
+
+class PooledRenderer:
+    """Renders variants in worker processes of their own: uploads never wait for them."""
+
+    def __init__(self, pool: WorkerPool, watermark: bytes | None = None) -> None:
+        """Args: watermark: the file of the picture that transforms may put over others."""
+        self._pool = pool
+        self._watermark = watermark
+
+    def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
+        """See Renderer.render."""
+        request = {
+            "do": "render",
+            "source": {
+                "format": facts.format.value,
+                "orientation": facts.orientation,
+                "frames": facts.frames,
+                "pixels": facts.width * facts.height * facts.frames,
+            },
+            "transform": transform.to_json(),
+            "watermark": self._watermark if transform.watermark else None,
+        }
+        reply, payload = self._pool.submit(request, data).result()
+        return Rendering(payload, Format(reply["format"]), reply["width"], reply["height"])
+
+    def check(self) -> None:
+        """See Renderer.check."""
+        self._pool.check()
 
 
 class PooledEngine:

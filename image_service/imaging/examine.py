@@ -10,7 +10,7 @@ from ..domain.formats import Format
 from ..domain.image import Findings
 from ..domain.strip import Strip
 from ..errors import CorruptImage
-from . import fingerprint, metadata, probe
+from . import fingerprint, metadata, probe, smart
 from .limits import Limits
 from .strip import CannotStrip, strip
 
@@ -20,6 +20,7 @@ def set_up(limits: Limits) -> None:
     probe.set_up(limits)
     metadata.warm_up()
     fingerprint.warm_up()
+    smart.warm_up()
 
 
 def examine(data: bytes, expected: Format, limits: Limits, *, strip_mode: Strip) -> Findings:

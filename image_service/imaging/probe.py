@@ -31,6 +31,9 @@ from .metadata import boxes, describe
 from .metadata.gif import MAX_BLOCKS_IN_ALL, survey
 from .metadata.ifd import read_block
 
+TURNED_BY_DECODER = frozenset((Format.TIFF, Format.HEIC))
+"""Formats whose pixels are upright once they are decoded; of their size Pillow tells so before."""
+
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20
 _MAX_PARTS = 65_536
@@ -38,8 +41,6 @@ _PART_TAGS = (273, 324)  # StripOffsets, TileOffsets
 _RIFF_HEAD_BYTES = 8
 _DRAFT_SIDE_PX = 32
 _MAX_FRAME_MS = 1e9
-# Of their size Pillow tells so already.
-_TURNED_BY_DECODER = frozenset((Format.TIFF, Format.HEIC))
 _OF_BOXES = frozenset((Format.AVIF, Format.HEIC))
 _PAGED = frozenset((Format.TIFF, Format.HEIC))
 _SIDES_SWAPPED = frozenset((5, 6, 7, 8))
@@ -114,7 +115,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         canvas = (width, height)
     # Should Pillow still find a larger frame than we did; of a whole picture we tell it better.
     Image.MAX_IMAGE_PIXELS = limits.max_pixels if expected is Format.GIF else None
-    with _translated(limits), decoders.opened(data, expected) as picture:
+    with translated(limits), decoders.opened(data, expected) as picture:
         width, height = picture.size
         _check_size(width, height, limits)
         if expected is Format.JPEG and not _is_one_scan(picture, data):
@@ -127,7 +128,7 @@ def _probe(data: bytes, expected: Format, limits: Limits, look: Look) -> Picture
         orientation = description.orientation
         mode, has_alpha = picture.mode, _has_alpha(picture)
         _decode_first(picture, expected, len(data))
-        turn = 1 if expected in _TURNED_BY_DECODER else orientation
+        turn = 1 if expected in TURNED_BY_DECODER else orientation
         look.decoded(picture, turn)
         duration_ms = _decode_others(picture, expected, frames, limits)
     if turn in _SIDES_SWAPPED:
@@ -285,23 +286,24 @@ def _decode_others(
     """Decode the other frames; return how long all of them last, in ms, None for a still."""
     if frames == 1 or expected in _PAGED:
         return None  # further pages are kept as they are
-    total = _duration_ms(picture)
+    total = frame_duration_ms(picture)
     for index in range(1, frames):
         picture.seek(index)
         _check_size(*picture.size, limits)
         picture.load()
-        total += _duration_ms(picture)
+        total += frame_duration_ms(picture)
     return round(total)
 
 
-def _duration_ms(picture: Image.Image) -> float:
+def frame_duration_ms(picture: Image.Image) -> float:
+    """Return how long the frame that is open is shown, 0 where it is not said."""
     value = picture.info.get("duration", 0)
     is_time = isinstance(value, (int, float)) and 0 <= value < _MAX_FRAME_MS
     return value if is_time else 0
 
 
 @contextlib.contextmanager
-def _translated(limits: Limits) -> Iterator[None]:
+def translated(limits: Limits) -> Iterator[None]:
     """Turn whatever a decoder raises about a bad file into CorruptImage or TruncatedImage."""
     try:
         yield

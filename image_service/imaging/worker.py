@@ -15,11 +15,13 @@ from typing import Any
 
 from ..domain.formats import Format
 from ..domain.strip import Strip
+from ..domain.transform import Transform
 from ..errors import CorruptImage, ImageServiceError
 from ..memory import keep_freed
 from . import messages, protocol, sandbox
 from .examine import examine, set_up
 from .limits import GC_THRESHOLDS, Limits
+from .render import Source, render
 
 _LARGE_PIXELS = 16_000_000
 
@@ -46,7 +48,7 @@ def main() -> None:
 
 
 def _answer(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
-    work = {"analyse": _analyse, "decode": _decode}[request["do"]]
+    work = {"analyse": _analyse, "decode": _decode, "render": _render}[request["do"]]
     try:
         return work(request, data, limits)
     except ImageServiceError as exc:
@@ -69,6 +71,19 @@ def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict
         "large": facts.width * facts.height * facts.frames > _LARGE_PIXELS,
     }
     return reply, findings.data or b""
+
+
+def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
+    source = Source(data, **{**request["source"], "format": Format(request["source"]["format"])})
+    transform = Transform.from_json(request["transform"])
+    rendered = render(source, transform, limits, watermark=request["watermark"])
+    reply = {
+        "format": rendered.format.value,
+        "width": rendered.width,
+        "height": rendered.height,
+        "large": source.pixels > _LARGE_PIXELS,
+    }
+    return reply, rendered.data
 
 
 def _decode(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
