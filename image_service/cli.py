@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from . import __version__
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
+_KEY_BYTES = 32
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,6 +61,12 @@ def check_config(config_path: Path) -> None:
     except ConfigError as exc:
         _fail(EXIT_CONFIG, *exc.args)
     click.echo(f"{config_path}: ok")
+
+
+@main.command("make-key")
+def make_key() -> None:
+    """Print a new key and salt for signing_keys."""
+    click.echo(f"{secrets.token_hex(_KEY_BYTES)}:{secrets.token_hex(_KEY_BYTES)}")
 
 
 def _patch() -> None:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from .domain.signing import SigningKey
 from .domain.strip import Strip
+from .domain.transform_options import parse_options
+from .errors import InvalidArgument
 
 MIB = 1024 * 1024
+MAX_WATERMARK_BYTES = 512 * 1024
 _AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
 
@@ -28,6 +41,7 @@ NAMEKO_KEYS = frozenset(
 """Keys of the same file that Nameko reads, documented by it; this module leaves them alone."""
 
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
+Quality = Annotated[int, Field(ge=1, le=100)]
 Serializer = Literal["msgpack", "json"]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 3650, allow_inf_nan=False)]
 
@@ -65,6 +79,9 @@ class Settings(BaseModel):
     public_url: str = ""
     upload_dir: Path = Path("uploads")
     state_dir: Path | None = None
+    cache_dir: Path | None = None
+    cache_bytes: int = Field(1024 * MIB, ge=0, le=2**50)
+    cache_memory_bytes: int = Field(32 * MIB, ge=0, le=2**40)
     base_dir: Path = Path()
     """The folder config.yaml stands in; relative paths begin there. Not a key of the file."""
 
@@ -91,6 +108,18 @@ class Settings(BaseModel):
     worker_queue: int = Field(64, ge=0, le=10_000)
     worker_jobs_before_restart: int = Field(2_000, ge=1)
     upload_concurrency: int = Field(8, ge=1, le=256)
+
+    signing_keys: SecretStr = SecretStr("")
+    unsigned_variants: Literal["auto", "allow", "refuse"] = "auto"
+    presets: dict[str, str] = {}
+    quality_jpeg: Quality = 80
+    quality_webp: Quality = 75
+    quality_avif: Quality = 65
+    watermark_path: Path | None = None
+    render_workers: int = Field(0, ge=0, le=256)
+    render_queue: int = Field(64, ge=0, le=10_000)
+    render_cpu_s: Seconds = 15.0
+    render_timeout_s: Seconds = 30.0
 
     cache_control: str = "public, max-age=31536000, immutable"
     http_max_connections: int = Field(512, ge=1, le=100_000)
@@ -121,11 +150,37 @@ class Settings(BaseModel):
             raise ValueError("must be a host name or an address to listen on, as localhost")
         return value.strip()
 
-    @field_validator("upload_dir", "state_dir", mode="before")
+    @field_validator("upload_dir", "state_dir", "cache_dir", "watermark_path", mode="before")
     @classmethod
     def _no_empty_path(cls, value: object) -> object:
         if value is None or (isinstance(value, str) and not value.strip()):
             return None
+        return value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _keys_are_pairs_of_hexadecimals(cls, value: SecretStr) -> SecretStr:
+        read_signing_keys(value.get_secret_value())
+        return value
+
+    @field_validator("presets", mode="before")
+    @classmethod
+    def _presets_may_be_json(cls, value: object) -> object:
+        if isinstance(value, str):
+            try:
+                return json.loads(value) if value.strip() else {}
+            except ValueError:
+                raise ValueError("must be a mapping of names to options, or that as JSON") from None
+        return value
+
+    @field_validator("presets")
+    @classmethod
+    def _presets_can_be_read(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value:
+            try:
+                parse_options([f"pr:{name}"], value)
+            except InvalidArgument as exc:
+                raise ValueError(f"{name!r}: {exc}") from None
         return value
 
     @field_validator("amqp_uri")
@@ -167,6 +222,12 @@ class Settings(BaseModel):
                 f"max_upload_bytes ({self.max_upload_bytes}) is larger than max_message_bytes "
                 f"({self.max_message_bytes}): no message could carry such a picture"
             )
+        mark = self.watermark_file
+        if mark and not (mark.is_file() and mark.stat().st_size <= MAX_WATERMARK_BYTES):
+            raise ValueError(
+                "watermark_path (environment: IMAGE_SERVICE_WATERMARK_PATH) must name a file of at "
+                f"most {MAX_WATERMARK_BYTES} bytes, not {str(self.watermark_path)!r}"
+            )
         if self.is_wildcard_host and not self.public_url:
             raise ValueError(
                 f"public_url (environment: IMAGE_SERVICE_PUBLIC_URL) must be set when host is the "
@@ -203,6 +264,41 @@ class Settings(BaseModel):
         return (self.base_dir / self.state_dir).absolute()
 
     @property
+    def cache_path(self) -> Path:
+        """Absolute folder of the variants."""
+        if self.cache_dir is None:
+            return self.upload_path / ".cache"
+        return (self.base_dir / self.cache_dir).absolute()
+
+    @property
+    def watermark_file(self) -> Path | None:
+        """Absolute path of the watermark, None for none."""
+        return self.watermark_path and (self.base_dir / self.watermark_path).absolute()
+
+    @property
+    def is_loopback_host(self) -> bool:
+        """Tell whether only this machine can reach the service."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def opens_unsigned_variants(self) -> bool:
+        """Tell whether variants are made for urls that nobody signed."""
+        if self.unsigned_variants != "auto":
+            return self.unsigned_variants == "allow"
+        has_keys = bool(self.signing_keys.get_secret_value())
+        return self.is_loopback_host and not self.public_url and not has_keys
+
+    @property
+    def render_worker_count(self) -> int:
+        """How many processes make variants: render_workers, or one per core for 0."""
+        return self.render_workers or _core_count()
+
+    @property
     def image_worker_count(self) -> int:
         """How many image worker processes run: image_workers, or one per core for 0."""
         return self.image_workers or _core_count()
@@ -212,6 +308,23 @@ def _core_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def read_signing_keys(text: str) -> list[SigningKey]:
+    """Return the keys that key:salt,key:salt spells in hexadecimal digits.
+
+    Raises: ValueError, which repeats nothing of them.
+    """
+    keys = []
+    for pair in text.split(",") if text.strip() else []:
+        key, _, salt = (part.strip() for part in pair.partition(":"))
+        try:
+            keys.append(SigningKey(bytes.fromhex(key), bytes.fromhex(salt)))
+        except ValueError:
+            raise ValueError(f"pair {len(keys) + 1} is not hexadecimal key:salt") from None
+        if not key or not salt:
+            raise ValueError(f"pair {len(keys) + 1} lacks its key or its salt")
+    return keys
 
 
 OUR_KEYS = tuple(
@@ -268,7 +381,7 @@ def _problem(error: Any) -> str:
     why = str(error["msg"]).removeprefix("Value error, ")
     if not key:
         return why
-    is_secret = key == "AMQP_URI"
+    is_secret = key in ("AMQP_URI", "signing_keys")
     if isinstance(error["input"], (str, int, float, bool)) and not is_secret:
         why += f", not {error['input']!r}"
     variable = environment_name(key)

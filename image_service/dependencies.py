@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -24,16 +24,20 @@ from . import memory
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
-from .config import Settings, read_settings
+from .config import Settings, read_settings, read_signing_keys
+from .domain.formats import Format
 from .domain.outcomes import Delivery
+from .domain.signing import Signer
 from .errors import StorageUnavailable
+from .flights import Flights
 from .health import Health
 from .imaging.decoders import accepted_formats
-from .imaging.engine import PooledEngine
+from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
-from .storage import LeaseBook, LocalStore
+from .storage import LeaseBook, LocalStore, LocalVariants
+from .variants import Variant, Variants, Wanted
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ _HEALTH_TIMEOUT_S = 0.8
 _SHARED_THREADS = 16
 # Of the shared threads so many may wait for an image worker: reads and checks never do.
 _DECODES_AT_ONCE = 8
+_MAX_VARIANT_BYTES = 128 * 1024 * 1024
 
 
 class SystemClock:
@@ -125,30 +130,58 @@ class Application:
         self._sql = self._create_catalogue()
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
+        self._cache = LocalVariants(settings.cache_path, max_bytes=settings.cache_bytes)
+        self._render_pool = self._create_render_pool()
+        renderer = PooledRenderer(self._render_pool, _read_watermark(settings.watermark_file))
         manager = StorageManager(
             self._local,
             self._sql,
             engine,
             self.clock,
+            self._cache,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
             strip=settings.strip_metadata,
             accepted=accepted_formats(),
         )
         self.engine, self.manager = self._off_hub(engine), self._off_hub(manager)
-        checks = {
+        qualities = {
+            Format.JPEG: settings.quality_jpeg,
+            Format.WEBP: settings.quality_webp,
+            Format.AVIF: settings.quality_avif,
+        }
+        variants = Variants(manager, renderer, self._cache, self.clock, qualities)
+        self.variants = self._off_hub(variants)
+        self.is_current: Callable[[Wanted], bool] = variants.is_current
+        self.renders: Flights[Variant] = Flights(
+            at_once=settings.render_worker_count, max_waiting=settings.render_queue
+        )
+        self.signer = Signer(
+            read_signing_keys(settings.signing_keys.get_secret_value()),
+            allow_unsigned=settings.opens_unsigned_variants,
+        )
+        checks: dict[str, Callable[[], None]] = {
             "storage": self._off_hub(self._local).check,
             "catalogue": self._off_hub(self._sql).check,
             "broker": self.broker.check,
-            "workers": engine.check,
+            "workers": functools.partial(_check_all, engine.check, renderer.check),
         }
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
 
     def start(self) -> None:
         """Make what is missing, clear up after dead processes, start the workers."""
         self._pool.start()
+        self._render_pool.start()
         self._local.prepare()
         self._sql.prepare()
+        self._cache.prepare()
+        if self.settings.opens_unsigned_variants:
+            _log.info(
+                "urls of variants need no signature%s: set signing_keys before others can reach it",
+                " from this machine" if self.settings.unsigned_variants == "auto" else "",
+            )
+        elif not self.settings.signing_keys.get_secret_value():
+            _log.warning("no variants are served: set signing_keys (`image-service make-key`)")
         swept = self.manager.sweep()
         if swept:
             _log.info("removed %d file(s) that an interrupted request left behind", swept)
@@ -156,6 +189,8 @@ class Application:
     def stop(self) -> None:
         """End the workers and let go of the store."""
         self._pool.stop()
+        self._render_pool.stop()
+        self._cache.close()
         self._sql.close()
         # What a native thread may still be writing is left over once this process has ended, not
         # before: the lease ends with it.
@@ -163,8 +198,12 @@ class Application:
             self._lease.release()
 
     def worker_pids(self) -> list[int]:
-        """Return the process ids of the image workers."""
+        """Return the process ids of the workers that look at uploads."""
         return self._pool.pids()
+
+    def render_worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that make variants."""
+        return self._render_pool.pids()
 
     def _off_hub(self, blocking: T) -> T:
         return cast(T, OffHub(blocking, self._notices.tell))
@@ -181,16 +220,46 @@ class Application:
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
         )
 
+    def _create_render_pool(self) -> WorkerPool:
+        settings = self.settings
+        limits = replace(
+            self._limits(),
+            worker_cpu_s=settings.render_cpu_s,
+            # What comes back is no message: a large picture as PNG.
+            max_message_bytes=max(settings.max_message_bytes, _MAX_VARIANT_BYTES),
+        )
+        return WorkerPool(
+            limits,
+            workers=settings.render_worker_count,
+            max_waiting=settings.render_worker_count,  # the queue is before the native threads
+            timeout_s=settings.render_timeout_s,
+            jobs_before_restart=settings.worker_jobs_before_restart,
+            report=self._notices.add,
+        )
+
+    def _limits(self) -> Limits:
+        names = [field.name for field in fields(Limits)]
+        return Limits(**{name: getattr(self.settings, name) for name in names})
+
     def _create_pool(self) -> WorkerPool:
         settings = self.settings
         return WorkerPool(
-            Limits(**{field.name: getattr(settings, field.name) for field in fields(Limits)}),
+            self._limits(),
             workers=settings.image_worker_count,
             max_waiting=settings.worker_queue,
             timeout_s=settings.worker_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
         )
+
+
+def _check_all(*checks: Callable[[], None]) -> None:
+    for check in checks:
+        check()
+
+
+def _read_watermark(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path else None
 
 
 def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:
@@ -217,8 +286,9 @@ class Core(SharedExtension):
         config = self.container.config
         settings = read_settings(config, config_folder())
         memory.keep_freed()
-        # An upload takes a thread for as long as it lasts; all else shares the others.
-        tpool.set_num_threads(settings.upload_concurrency + _SHARED_THREADS)
+        # Uploads and renders take a thread for as long as they last; all else shares the others.
+        longest = settings.upload_concurrency + settings.render_worker_count
+        tpool.set_num_threads(longest + _SHARED_THREADS)
         self.app = Application(settings)
         self.app.start()
 

@@ -26,6 +26,7 @@ from .domain.ports import (
     ImageEngine,
     Page,
     RequestKey,
+    VariantStore,
 )
 from .domain.strip import Strip
 from .errors import (
@@ -63,6 +64,7 @@ class StorageManager:
         catalogue: Catalogue,
         engine: ImageEngine,
         clock: Clock,
+        variants: VariantStore,
         *,
         max_upload_bytes: int,
         idempotency_window_s: float,
@@ -79,6 +81,7 @@ class StorageManager:
         self._catalogue = catalogue
         self._engine = engine
         self._clock = clock
+        self._variants = variants
         self._max_upload_bytes = max_upload_bytes
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
         # What could not be undone when it failed; sweep() tries again.
@@ -130,11 +133,25 @@ class StorageManager:
         Raises: InvalidImageId, ImageNotFound, ImageDamaged.
         """
         image = self.get(image_id)
+        return image, self.open_blob(image)
+
+    def open_blob(self, image: Image) -> BinaryIO:
+        """Return the bytes of an image that was there a moment ago.
+
+        Raises: ImageNotFound, ImageDamaged.
+        """
         try:
-            return image, self._store.open(image.blob_name)
+            return self._store.open(image.blob_name)
         except FileNotFoundError:
-            self.get(image_id)  # deleted a moment ago: not found rather than damaged
+            self.get(image.id)  # deleted a moment ago: not found rather than damaged
             raise ImageDamaged(image.id) from None
+
+    def is_there(self, image: Image) -> bool:
+        """Tell whether an image is surely there still; False where that takes a closer look.
+
+        So cheap that it may be asked on the hub.
+        """
+        return self._store.is_settled(image.blob_name)
 
     def remove(self, image_id: object, *, delivery: Delivery | None = None) -> Image:
         """Remove the image for good and return what it was.
@@ -160,6 +177,7 @@ class StorageManager:
             self._resolve(image)
             raise
         self._discard(image.blob_name)
+        self._try(functools.partial(self._variants.purge, image.id))
         if removed is None:
             raise ImageNotFound(image.id)
         return removed
@@ -184,14 +202,17 @@ class StorageManager:
 
     def usage(self) -> Usage:
         """Return what the store holds, in constant time."""
-        return Usage(self._catalogue.totals(), self._store.free_bytes())
+        cached = self._variants.usage()
+        return Usage(self._catalogue.totals(), self._store.free_bytes(), cached.bytes)
 
     def sweep(self) -> int:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
         for _ in range(len(self._owed)):
             self._try(self._owed.popleft())
         self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
-        return self._store.sweep(self._catalogue.known)
+        swept = self._store.sweep(self._catalogue.known)
+        self._variants.sweep(self._catalogue.known)
+        return swept
 
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())

@@ -17,8 +17,9 @@ from .housekeeping import housekeeping
 from .memory import give_back_freed
 from .rpc import replies, rpc, transfer_rpc
 from .rpc.answers import answers
+from .rpc.provider import DownloadsProvider, LinksProvider
 from .web.problems import RETRY_AFTER_S, answers_problems
-from .web.provider import OriginalsProvider
+from .web.provider import OriginalsProvider, VariantPagesProvider
 from .web.server import http
 
 
@@ -31,6 +32,9 @@ class ImageService:
     app = ApplicationProvider()
     delivery = DeliveryProvider()
     originals = OriginalsProvider()
+    variants = VariantPagesProvider()
+    links = LinksProvider()
+    downloads = DownloadsProvider()
 
     @transfer_rpc
     @answers(replies.BLANK_UPLOAD)
@@ -121,6 +125,26 @@ class ImageService:
         """Answer the images that look like this one, the nearest first."""
         matches = self.storage.find_similar(image_id, max_distance, limit)
         return self._replies.similar(parse_image_ref(image_id).id, matches)
+
+    @rpc
+    @answers(replies.BLANK_URL)
+    def get_image_url(
+        self, image_id: str, transform: Any = None, expires_in_s: int | None = None
+    ) -> dict[str, Any]:
+        """Answer the url of an image, or of a variant of it, signed where there are keys."""
+        image = self.storage.get(image_id)
+        if transform is None and expires_in_s is None:
+            return replies.address(image, self._replies.url(image), None)
+        path, expires_s = self.links.variant(image.id, transform, expires_in_s)
+        return replies.address(image, f"{self.app.settings.url_prefix}{path}", expires_s)
+
+    @transfer_rpc
+    @answers(replies.BLANK_DOWNLOAD)
+    def download_image(
+        self, image_id: str, transform: Any = None, offset: int = 0, length: int | None = None
+    ) -> dict[str, Any]:
+        """Answer an image's bytes, or a variant's; at most one message's worth."""
+        return replies.downloaded(self.downloads.read(image_id, transform, offset, length))
 
     @http("GET,HEAD", "/images/<image_id>")
     @answers_problems

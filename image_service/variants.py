@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
+import functools
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .domain.formats import Format, sniff
-from .domain.image import Image
+from .domain.image import Image, parse_image_ref
 from .domain.negotiation import Resolved, resolve
 from .domain.ports import Clock, Renderer, VariantStore
 from .domain.transform import Transform
 from .errors import ImageDamaged, ImageNotFound
 
-_HEAD_BYTES = 64
+_IMAGES_REMEMBERED = 1024
+_READ_AT_ONCE_BYTES = 256 * 1024
 
 
 class Originals(Protocol):
@@ -25,50 +26,44 @@ class Originals(Protocol):
     def get(self, image_id: object) -> Image:
         """Return an image. Raises: InvalidImageId, ImageNotFound."""
 
-    def open(self, image_id: object) -> tuple[Image, BinaryIO]:
-        """Return an image and its bytes. Raises: InvalidImageId, ImageNotFound, ImageDamaged."""
+    def open_blob(self, image: Image) -> BinaryIO:
+        """Return an image's bytes. Raises: ImageNotFound, ImageDamaged."""
+
+    def is_there(self, image: Image) -> bool:
+        """Tell whether an image is surely there still, without waiting for anything."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A finished variant. etag names these bytes and no others; made: when, UTC."""
+    """A finished variant: its bytes if they are few, else a file that the caller closes.
 
-    file: BinaryIO
+    etag names these bytes and no others; made: when, UTC.
+    """
+
+    content: bytes | BinaryIO
     size_bytes: int
     format: Format
     etag: str
     made: dt.datetime
 
-
-@dataclass(frozen=True)
-class Made:
-    """A variant in memory, for any number of clients that waited for it."""
-
-    data: bytes
-    made_s: int
-    wanted: Wanted
-
-    def variant(self) -> Variant:
-        """Return it as a file of its own."""
-        return _variant(io.BytesIO(self.data), self.made_s, self.wanted)
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if not isinstance(self.content, bytes):
+            self.content.close()
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A variant of an image for one client."""
+    """A variant of an image for one client; key: what it is kept by."""
 
     image: Image
     resolved: Resolved
+    key: tuple[str, str]
 
     @property
     def transform(self) -> Transform:
         """What is made."""
         return self.resolved.transform
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What it is kept by: the image's id and the transform's key."""
-        return self.image.id, self.transform.key
 
 
 class Variants:
@@ -88,6 +83,8 @@ class Variants:
         self._store = store
         self._clock = clock
         self._qualities = qualities
+        # Pages ask for many variants of one image at once; what it is never changes.
+        self._seen = functools.lru_cache(_IMAGES_REMEMBERED)(originals.get)
 
     def find(
         self, image_id: object, transform: Transform, taken: Collection[Format] = ()
@@ -97,34 +94,52 @@ class Variants:
         Args: taken: the formats of negotiation.NEGOTIATED that the client says it takes.
         Raises: InvalidImageId, ImageNotFound.
         """
-        image = self._originals.get(image_id)
+        image = self._image(image_id)
         resolved = resolve(transform, image.facts, taken, self._qualities)
-        wanted = Wanted(image, resolved)
+        wanted = Wanted(image, resolved, (image.id, resolved.transform.key))
         return wanted, self._kept(wanted)
 
-    def make(self, wanted: Wanted) -> Made:
+    def _image(self, image_id: object) -> Image:
+        parse_image_ref(image_id)
+        image = self._seen(image_id)
+        return image if self._originals.is_there(image) else self._originals.get(image_id)
+
+    def is_current(self, wanted: Wanted) -> bool:
+        """Tell whether a variant that was found is surely still good.
+
+        So cheap that it may be asked on the hub.
+        """
+        return self._originals.is_there(wanted.image) and self._store.has(*wanted.key)
+
+    def make(self, wanted: Wanted) -> Variant:
         """Return a variant that was not kept, made now unless another process has made it.
 
+        Its content is bytes, for any number of clients that waited for it.
         Raises: ImageNotFound, ImageDamaged, TooManyPixels, TooManyFrames, CorruptImage, Busy.
         """
         with self._store.only_one(*wanted.key):
             kept = self._store.open(*wanted.key)
             if kept:
                 with kept.file as file:
-                    return Made(file.read(), kept.made_s, wanted)
-            image, file = self._originals.open(wanted.image.id)
-            with file:
-                data = file.read()
-            if len(data) != image.size_bytes:
-                raise ImageDamaged(image.id)
-            rendering = self._renderer.render(data, image.facts, wanted.transform)
+                    return _variant(file.read(), kept.made_s, wanted)
+            data = self._render(wanted)
             made_s = self._clock.now_ms() // 1000
-            self._store.put(*wanted.key, rendering.data, made_s=made_s)
-        self._check_not_deleted(image)
-        return Made(rendering.data, made_s, wanted)
+            self._store.put(*wanted.key, data, made_s=made_s)
+        self._check_not_deleted(wanted.image)
+        return _variant(data, made_s, wanted)
+
+    def _render(self, wanted: Wanted) -> bytes:
+        image = wanted.image
+        with self._originals.open_blob(image) as file:
+            original = file.read()
+        if len(original) != image.size_bytes:
+            raise ImageDamaged(image.id)
+        return self._renderer.render(original, image.facts, wanted.transform).data
 
     def _check_not_deleted(self, image: Image) -> None:
         """Take the variant back if its image was deleted while it was made."""
+        if self._originals.is_there(image):
+            return
         try:
             self._originals.get(image.id)
         except ImageNotFound:
@@ -133,19 +148,26 @@ class Variants:
 
     def _kept(self, wanted: Wanted) -> Variant | None:
         kept = self._store.open(*wanted.key)
-        return _variant(kept.file, kept.made_s, wanted) if kept else None
+        if kept is None:
+            return None
+        start = kept.file.read(_READ_AT_ONCE_BYTES + 1)
+        if len(start) > _READ_AT_ONCE_BYTES:
+            return _variant(start, kept.made_s, wanted, kept.file)
+        kept.file.close()
+        return _variant(start, kept.made_s, wanted)
 
 
-def _variant(file: BinaryIO, made_s: int, wanted: Wanted) -> Variant:
-    """Describe a variant's file: what it is, its bytes say."""
-    format_ = sniff(file.read(_HEAD_BYTES))
-    size_bytes = file.seek(0, os.SEEK_END)
-    file.seek(0)
+def _variant(start: bytes, made_s: int, wanted: Wanted, file: BinaryIO | None = None) -> Variant:
+    """Describe a variant: what it is, its bytes say.
+
+    Args: start: all of it, or its beginning where it is a file.
+    """
+    size_bytes = len(start) if file is None else file.seek(0, os.SEEK_END)
     return Variant(
-        file=file,
+        content=file or start,
         size_bytes=size_bytes,
-        format=format_ or wanted.transform.format or Format.JPEG,
+        format=sniff(start) or wanted.transform.format or Format.JPEG,
         # Made again it may have other bytes: by another version of an encoder, say.
-        etag=f"{wanted.transform.key}-{made_s:x}-{size_bytes:x}",
+        etag=f"{wanted.key[1]}-{made_s:x}-{size_bytes:x}",
         made=dt.datetime.fromtimestamp(made_s, dt.timezone.utc),
     )

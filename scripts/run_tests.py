@@ -28,7 +28,7 @@ def prepare_broker() -> None:
         raise ToolError(broker.NO_BROKER)
 
 
-FIRST_HALF = ("tests/component", "tests/contracts", "tests/unit")
+FIRST_HALF = ("tests/component", "tests/unit")
 HALVES = (FIRST_HALF, ("tests", *(f"--ignore={folder}" for folder in FIRST_HALF)))
 """What takes about the same time; what is new is in the second."""
 

@@ -22,10 +22,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Usage:
-    """What the store holds, by format, and the bytes free beside it."""
+    """What the store holds, by format, the bytes free beside it, and those of kept variants."""
 
     by_format: Mapping[Format, FormatTotals]
     free_bytes: int
+    cached_bytes: int = 0
 
     @property
     def files(self) -> int:

@@ -43,6 +43,9 @@ class BlobStore(Protocol):
     def open(self, name: str) -> BinaryIO:
         """Open name for reading, seekable. Raises: FileNotFoundError."""
 
+    def is_settled(self, name: str) -> bool:
+        """Tell whether a blob has its final place. So cheap that anybody may ask."""
+
     def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
         """Remove what dead processes left; return how many blobs went.
 
@@ -228,6 +231,9 @@ class VariantStore(Protocol):
 
     def open(self, image_id: str, name: str) -> KeptVariant | None:
         """Return an image's variant, or None. It counts as used now."""
+
+    def has(self, image_id: str, name: str) -> bool:
+        """Tell whether a variant is kept; it counts as used. So cheap that anybody may ask."""
 
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """Keep a variant; what was used longest ago goes where there are too many bytes.

@@ -12,6 +12,7 @@ from ..domain.listing import ListQuery
 from ..domain.outcomes import Match, Usage
 from ..domain.ports import Page
 from ..health import HealthReport
+from .downloads import Download
 
 _NO_METADATA = {"size": "", "format": "", "dimensions": ""}
 
@@ -22,6 +23,10 @@ BLANK_UPLOAD = {
 BLANK_IMAGE = {"success": False, "imageId": "", "url": "", "metadata": _NO_METADATA}
 BLANK_SIMILAR = {"success": False, "imageId": "", "images": []}
 BLANK_DELETE = {"success": False, "imageId": ""}
+BLANK_URL = {"success": False, "imageId": "", "url": "", "expiresAt": None}
+BLANK_DOWNLOAD = {
+    "success": False, "imageId": "", "file": b"", "contentType": "", "offset": 0, "totalBytes": 0,
+}  # fmt: skip
 BLANK_LIST = {
     "success": False, "images": [], "total": 0, "totalIsExact": True, "nextCursor": None,
 }  # fmt: skip
@@ -154,6 +159,24 @@ def _fingerprint(image: Image) -> dict[str, str | None]:
     }
 
 
+def address(image: Image, url: str, expires_s: int | None) -> dict[str, Any]:
+    """Return get_image_url's reply."""
+    expires = None if expires_s is None else rfc3339(expires_s * 1000)
+    return {"success": True, "imageId": image.id, "url": url, "expiresAt": expires}
+
+
+def downloaded(part: Download) -> dict[str, Any]:
+    """Return download_image's reply."""
+    return {
+        "success": True,
+        "imageId": part.image_id,
+        "file": part.data,
+        "contentType": part.format.content_type,
+        "offset": part.offset,
+        "totalBytes": part.total_bytes,
+    }
+
+
 def deleted(image: Image) -> dict[str, Any]:
     """Return delete_image's reply."""
     return {"success": True, "imageId": image.id, "message": "Image deleted."}
@@ -174,6 +197,7 @@ def storage_info(usage: Usage, uploads_dir: str) -> dict[str, Any]:
         "uploadsDir": uploads_dir,
         "totalBytes": usage.bytes,
         "freeBytes": usage.free_bytes,
+        "cacheBytes": usage.cached_bytes,
         "byFormat": by_format,
     }
 

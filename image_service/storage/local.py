@@ -105,6 +105,10 @@ class LocalStore:
                 # It may have been given its final name between the two looks.
                 return self.path_for(name).open("rb")
 
+    def is_settled(self, name: str) -> bool:
+        """See BlobStore.is_settled."""
+        return self.path_for(name).exists()
+
     def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
         """See BlobStore.sweep. What the catalogue knows is given its final name."""
         self.prepare()

@@ -63,6 +63,13 @@ class LocalVariants:
         self._used[image_id, name] = _now_ms()
         return KeptVariant(file, int(os.fstat(file.fileno()).st_mtime))
 
+    def has(self, image_id: str, name: str) -> bool:
+        """See VariantStore.has."""
+        if not self._path(image_id, name).exists():
+            return False
+        self._used[image_id, name] = _now_ms()
+        return True
+
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """See VariantStore.put."""
         if len(data) > self._max_bytes:

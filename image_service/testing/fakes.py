@@ -116,6 +116,10 @@ class MemoryStore:
                 return io.BytesIO(data)
         raise FileNotFoundError(name)
 
+    def is_settled(self, name: str) -> bool:
+        """See BlobStore.is_settled."""
+        return name in self.disk.blobs
+
     def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
         """See BlobStore.sweep."""
         left = [key for key in self.disk.provisional if self._is_left_over(*key)]
@@ -168,6 +172,10 @@ class MemoryVariants:
             return None
         data, made_s = self.kept[image_id, name]
         return KeptVariant(io.BytesIO(data), made_s)
+
+    def has(self, image_id: str, name: str) -> bool:
+        """See VariantStore.has."""
+        return (image_id, name) in self.kept
 
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """See VariantStore.put."""

@@ -1,4 +1,4 @@
-"""Originals over HTTP: cached, in ranges, harmless to the browser, never whole in memory."""
+"""Files over HTTP: cached, in ranges, harmless to the browser, never whole in memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -44,7 +45,7 @@ class BlobStream:
         chunk: bytes = self._call(self._read)
         if not chunk:
             # Ending early would let the next answer on this connection pass for the rest.
-            _log.error("an original ended before its size; the connection is cut")
+            _log.error("a file ended before its size; the connection is cut")
             raise OSError("the file is shorter than it was")
         self._at += len(chunk)
         return chunk
@@ -58,15 +59,92 @@ class BlobStream:
         self._file.close()
 
 
+@dataclass(frozen=True)
+class Content:
+    """What is sent: bytes or an open file, what they are, and how they may be kept."""
+
+    body: bytes | BinaryIO
+    version: Version
+    content_type: str
+    disposition: str
+    cache_control: str
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if not isinstance(self.body, bytes):
+            self.body.close()
+
+
+class Sender:
+    """Sends files: cached, in ranges, harmless to the browser."""
+
+    def __init__(self, call_off_hub: OffHubCall) -> None:
+        self._call_off_hub = call_off_hub
+
+    def send(self, request: Request, content: Content) -> Response:
+        """Return the answer with a file's bytes, or 304 or 206 as the request asks.
+
+        The file is closed when the answer is sent, or when there is none.
+        Raises: PreconditionFailed, RequestedRangeNotSatisfiable.
+        """
+        try:
+            return self._answer(request, content)
+        except BaseException:
+            content.close()
+            raise
+
+    def _answer(self, request: Request, content: Content) -> Response:
+        version = content.version
+        outcome = evaluate(request.headers, version, has_body=request.method != "HEAD")
+        if outcome.status == 412:
+            raise PreconditionFailed("The picture is not the version that the request asks for.")
+        if outcome.status == 416:
+            size = version.size_bytes
+            why = f"The picture has {size} bytes; ask for a range within."
+            raise RequestedRangeNotSatisfiable(size, description=why)
+        if outcome.status == 304:
+            content.close()
+            response = Response(status=304)
+            del response.headers["Content-Type"]
+        else:
+            response = self._with_body(content, outcome)
+        response.set_etag(version.etag)
+        response.last_modified = version.modified
+        response.headers["Cache-Control"] = content.cache_control
+        return response
+
+    def _with_body(self, content: Content, outcome: Outcome) -> Response:
+        start, stop = outcome.start, outcome.stop
+        body: list[bytes] | BlobStream
+        if isinstance(content.body, bytes):
+            body = [content.body[start:stop]]
+        else:
+            body = BlobStream(content.body, start, stop, call=self._call_off_hub)
+        response = Response(
+            body,
+            status=outcome.status,
+            direct_passthrough=True,
+            content_type=content.content_type,
+        )
+        headers = response.headers
+        headers["Content-Length"] = str(stop - start)
+        headers["Accept-Ranges"] = "bytes"
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        headers["Content-Disposition"] = content.disposition
+        if outcome.status == 206:
+            size_bytes = content.version.size_bytes
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size_bytes}"
+        return response
+
+
 class Originals:
     """Answers GET and HEAD for originals."""
 
-    def __init__(
-        self, manager: StorageManager, *, cache_control: str, call_off_hub: OffHubCall
-    ) -> None:
+    def __init__(self, manager: StorageManager, sender: Sender, *, cache_control: str) -> None:
         self._manager = manager
+        self._sender = sender
         self._cache_control = cache_control
-        self._call_off_hub = call_off_hub
 
     def original(self, request: Request, image_id: str) -> Response:
         """Return the answer with an image's bytes, or 304 or 206 as the request asks.
@@ -74,57 +152,31 @@ class Originals:
         Raises: InvalidImageId, ImageNotFound, ImageDamaged, StorageUnavailable;
             PreconditionFailed, RequestedRangeNotSatisfiable.
         """
-        image, file = self._manager.open(image_id)
-        try:
-            if file.seek(0, os.SEEK_END) != image.size_bytes:
-                raise ImageDamaged(image.id)
-            return self._answer(request, image, file)
-        except BaseException:
-            file.close()
-            raise
+        is_attachment = request.args.get("download") in ("1", "true")
+        return self.answer(request, image_id, self._cache_control, is_attachment=is_attachment)
 
-    def _answer(self, request: Request, image: Image, file: BinaryIO) -> Response:
-        version = _version(image)
-        outcome = evaluate(request.headers, version, has_body=request.method != "HEAD")
-        if outcome.status == 412:
-            raise PreconditionFailed("The picture is not the version that the request asks for.")
-        if outcome.status == 416:
-            size = image.size_bytes
-            why = f"The picture has {size} bytes; ask for a range within."
-            raise RequestedRangeNotSatisfiable(size, description=why)
-        if outcome.status == 304:
-            file.close()
-            response = Response(status=304)
-            del response.headers["Content-Type"]
-        else:
-            response = self._with_body(request, image, file, outcome)
-        response.set_etag(version.etag)
-        response.last_modified = version.modified
-        response.headers["Cache-Control"] = self._cache_control
-        return response
-
-    def _with_body(
-        self, request: Request, image: Image, file: BinaryIO, outcome: Outcome
+    def answer(
+        self,
+        request: Request,
+        image_id: str,
+        cache_control: str,
+        *,
+        is_attachment: bool,
+        filename: str = "",
     ) -> Response:
-        start, stop = outcome.start, outcome.stop
-        stream = BlobStream(file, start, stop, call=self._call_off_hub)
-        response = Response(
-            stream,
-            status=outcome.status,
-            direct_passthrough=True,
-            content_type=image.facts.format.content_type,
+        """Return the same, with headers as told; filename: "" for the image's own."""
+        image, file = self._manager.open(image_id)
+        if file.seek(0, os.SEEK_END) != image.size_bytes:
+            file.close()
+            raise ImageDamaged(image.id)
+        content = Content(
+            file,
+            _version(image),
+            image.facts.format.content_type,
+            disposition(filename or image.filename, attachment=is_attachment),
+            cache_control,
         )
-        headers = response.headers
-        headers["Content-Length"] = str(stop - start)
-        headers["Accept-Ranges"] = "bytes"
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        headers["Content-Disposition"] = disposition(
-            image.filename, attachment=request.args.get("download") in ("1", "true")
-        )
-        if outcome.status == 206:
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{image.size_bytes}"
-        return response
+        return self._sender.send(request, content)
 
 
 def _version(image: Image) -> Version:

@@ -5,9 +5,24 @@ from __future__ import annotations
 from typing import Any, cast
 
 from eventlet import tpool
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Rule
+from werkzeug.wrappers import Request, Response
 
-from ..dependencies import CoreProvider
-from .delivery import Originals
+from ..dependencies import Application, CoreProvider
+from ..errors import ImageServiceError
+from .delivery import Originals, Sender
+from .problems import problem
+from .server import HttpServer
+from .variants import VariantPages
+
+
+def _originals(app: Application) -> Originals:
+    return Originals(app.manager, _sender(), cache_control=app.settings.cache_control)
+
+
+def _sender() -> Sender:
+    return Sender(cast(Any, tpool.execute))
 
 
 class OriginalsProvider(CoreProvider):
@@ -15,9 +30,56 @@ class OriginalsProvider(CoreProvider):
 
     def get_dependency(self, worker_ctx: Any) -> Originals:  # noqa: ARG002
         """See DependencyProvider."""
+        return _originals(self.core.app)
+
+
+class VariantPagesProvider(CoreProvider):
+    """Answers `/img/…`: `variants = VariantPagesProvider()`.
+
+    In the connection's own green thread rather than as a Nameko worker: of those there are few,
+    and requests that wait for a render would keep them from originals and RPC calls.
+    """
+
+    server = HttpServer()
+    _pages: VariantPages
+
+    def setup(self) -> None:
+        """Have the server hand over what is asked for."""
+        self.server.register_provider(self)
+
+    def start(self) -> None:
+        """Make the one there is: it remembers paths."""
         app = self.core.app
-        return Originals(
-            app.manager,
-            cache_control=app.settings.cache_control,
-            call_off_hub=cast(Any, tpool.execute),
+        settings = app.settings
+        self._pages = VariantPages(
+            app.variants,
+            app.renders,
+            _originals(app),
+            _sender(),
+            signer=app.signer,
+            presets=settings.presets,
+            cache_control=settings.cache_control,
+            memory_bytes=settings.cache_memory_bytes,
+            is_current=app.is_current,
+            is_open_here=settings.opens_unsigned_variants and settings.unsigned_variants == "auto",
+            now_s=lambda: app.clock.now_ms() // 1000,
         )
+
+    def stop(self) -> None:
+        """Let the server stop."""
+        self.server.unregister_provider(self)
+
+    def get_url_rule(self) -> Rule:
+        """See WebServer."""
+        return Rule("/img/<path:path>", methods=("GET", "HEAD"))
+
+    def handle_request(self, request: Request) -> Response:
+        """See WebServer."""
+        try:
+            return self._pages.variant(request)
+        except (ImageServiceError, HTTPException) as exc:
+            return problem(exc)
+
+    def get_dependency(self, worker_ctx: Any) -> VariantPages:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._pages

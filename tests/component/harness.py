@@ -60,6 +60,7 @@ class Service:
             "port": self.port,
             "upload_dir": str(upload_dir),
             "image_workers": 1,
+            "render_workers": 1,
             **settings,
         }
         self.container = ServiceContainer(ImageService, self.config)

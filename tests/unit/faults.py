@@ -17,6 +17,7 @@ from image_service.testing import (
     MemoryDisk,
     MemoryRecords,
     MemoryStore,
+    MemoryVariants,
     png,
 )
 
@@ -94,11 +95,13 @@ class World:
         self.store = Faulty(self._memory_store)
         self.catalogue = Faulty(self._memory_catalogue)
         self.engine = engine or StubEngine()
+        self.variants = earlier.variants if earlier else MemoryVariants()
         self.manager = StorageManager(
             self.store,
             self.catalogue,
             self.engine,
             self.clock,
+            self.variants,
             max_upload_bytes=MAX_UPLOAD_BYTES,
             idempotency_window_s=DAY_S,
             accepted=accepted,

@@ -1,0 +1,35 @@
+"""Injects what answers RPC calls for pictures."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from eventlet import tpool
+
+from ..dependencies import CoreProvider
+from .downloads import Downloads, Links
+
+
+class LinksProvider(CoreProvider):
+    """Injects Links: `links = LinksProvider()`."""
+
+    def get_dependency(self, worker_ctx: Any) -> Links:  # noqa: ARG002
+        """See DependencyProvider."""
+        app = self.core.app
+        return Links(app.signer, app.settings.presets, lambda: app.clock.now_ms() // 1000)
+
+
+class DownloadsProvider(CoreProvider):
+    """Injects Downloads: `downloads = DownloadsProvider()`."""
+
+    def get_dependency(self, worker_ctx: Any) -> Downloads:  # noqa: ARG002
+        """See DependencyProvider."""
+        app = self.core.app
+        return Downloads(
+            app.manager,
+            app.variants,
+            app.renders,
+            presets=app.settings.presets,
+            max_bytes=app.settings.max_upload_bytes,
+            call_off_hub=cast(Any, tpool.execute),
+        )

@@ -1,0 +1,205 @@
+"""Variants over HTTP, at imgproxy's URLs: found, or made once for all who ask."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from cachetools import LRUCache
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.exceptions import ClientDisconnected
+from werkzeug.http import parse_accept_header
+from werkzeug.wrappers import Request, Response
+
+from ..domain.formats import Format
+from ..domain.negotiation import NEGOTIATED
+from ..domain.signing import Signer
+from ..domain.transform_options import Asked
+from ..domain.variant_url import VariantRequest, read_path
+from ..errors import Forbidden
+from ..flights import Abandoned, Flights
+from ..variants import Variant, Variants, Wanted
+from .conditions import Version
+from .delivery import Content, Originals, Sender, disposition
+
+_PREFIX = "/img/"
+_PATHS_REMEMBERED = 4096
+_BYTES_PER_ENTRY = 4096
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+_MAX_AGE = re.compile(r"(s-maxage|max-age)=([0-9]+)")
+
+_Key = tuple[str, tuple[Format, ...]]
+"""A path, and what of NEGOTIATED the client takes."""
+
+
+class VariantPages:
+    """Answers GET and HEAD for variants."""
+
+    def __init__(
+        self,
+        variants: Variants,
+        flights: Flights[Variant],
+        originals: Originals,
+        sender: Sender,
+        *,
+        signer: Signer,
+        presets: Mapping[str, str],
+        cache_control: str,
+        memory_bytes: int,
+        is_open_here: bool,
+        is_current: Callable[[Wanted], bool],
+        now_s: Callable[[], int],
+    ) -> None:
+        """Args:
+        memory_bytes: how much of what is asked for often stays in memory.
+        is_current: tells without waiting whether a variant that was found is still good.
+        is_open_here: whether unsigned URLs are believed because only this machine can ask.
+        now_s: Unix time.
+        """
+        self._variants = variants
+        self._flights = flights
+        self._originals = originals
+        self._sender = sender
+        self._cache_control = cache_control
+        self._is_open_here = is_open_here
+        self._is_current = is_current
+        self._now_s = now_s
+        self._remembered: LRUCache[_Key, tuple[Wanted, Variant]] = LRUCache(
+            memory_bytes, getsizeof=lambda found: found[1].size_bytes + _BYTES_PER_ENTRY
+        )
+        # What a path asks for never changes; only its time may be over.
+        self._read = functools.lru_cache(_PATHS_REMEMBERED)(
+            functools.partial(read_path, signer=signer, presets=dict(presets))
+        )
+
+    def variant(self, request: Request) -> Response:
+        """Return the answer with a variant's bytes.
+
+        Raises: Forbidden, InvalidArgument, InvalidImageId, ImageNotFound, ImageDamaged,
+            TooManyPixels, TooManyFrames, CorruptImage, Busy, StorageUnavailable;
+            PreconditionFailed, RequestedRangeNotSatisfiable, ClientDisconnected.
+        """
+        if self._is_open_here:
+            _check_is_from_here(request)
+        path = _raw_path(request)
+        wanted = self._read(path)
+        asked = wanted.asked
+        if asked.expires_s and asked.expires_s <= self._now_s():
+            raise Forbidden("The URL's time is over. Ask for a new one.")
+        if asked.is_raw:
+            return self._raw(request, wanted)
+        return self._made(request, wanted, path)
+
+    def _made(self, request: Request, wanted: VariantRequest, path: str) -> Response:
+        asked = wanted.asked
+        source = wanted.source
+        name = source.id if source.extension is None else f"{source.id}.{source.extension}"
+        taken = _taken(request.headers.get("Accept", ""))
+        key = (path, taken)
+        found, variant = self._remembered.get(key) or (None, None)
+        if found is None or not self._is_current(found):
+            found, variant = self._variants.find(name, asked.transform, taken)
+        if found.image.facts.format in asked.skipped and not asked.transform.format:
+            if variant:
+                variant.close()
+            return self._raw(request, wanted)
+        if variant is None:
+            variant = self._make(request, found)
+        self._remember(key, found, variant)
+        response = self._sender.send(request, self._content(found, variant, asked))
+        if found.resolved.varies:
+            response.headers["Vary"] = "Accept"
+        return response
+
+    def _remember(self, key: _Key, found: Wanted, variant: Variant) -> None:
+        room = self._remembered.maxsize
+        is_small = variant.size_bytes + _BYTES_PER_ENTRY <= room
+        if isinstance(variant.content, bytes) and is_small:
+            self._remembered[key] = (found, variant)
+
+    def _make(self, request: Request, wanted: Wanted) -> Variant:
+        make = functools.partial(self._variants.make, wanted)
+        try:
+            return self._flights.share(wanted.key, make, lambda: _is_there(request))
+        except Abandoned:
+            raise ClientDisconnected from None
+
+    def _raw(self, request: Request, wanted: VariantRequest) -> Response:
+        asked = wanted.asked
+        return self._originals.answer(
+            request,
+            wanted.source.id,
+            self._kept_for(asked),
+            is_attachment=bool(asked.is_attachment),
+            filename=asked.filename,
+        )
+
+    def _content(self, wanted: Wanted, variant: Variant, asked: Asked) -> Content:
+        stem = asked.filename or wanted.image.filename.rpartition(".")[0] or wanted.image.filename
+        filename = stem if asked.filename and "." in stem else f"{stem}.{variant.format.extension}"
+        return Content(
+            variant.content,
+            Version(variant.etag, variant.made, variant.size_bytes),
+            variant.format.content_type,
+            disposition(filename, attachment=bool(asked.is_attachment)),
+            self._kept_for(asked),
+        )
+
+    def _kept_for(self, asked: Asked) -> str:
+        """Return Cache-Control: nobody may keep a variant for longer than its URL is good for."""
+        if not asked.expires_s:
+            return self._cache_control
+        left_s = asked.expires_s - self._now_s()
+        limited = _MAX_AGE.sub(
+            lambda match: f"{match[1]}={min(int(match[2]), left_s)}", self._cache_control
+        )
+        return limited.replace(", immutable", "")
+
+
+def _raw_path(request: Request) -> str:
+    """Return what follows /img/ as it stands in the URL: that is what was signed."""
+    raw: str = request.environ.get("RAW_PATH_INFO") or request.path
+    return raw.removeprefix(_PREFIX)
+
+
+@functools.lru_cache(1024)
+def _taken(accept: str) -> tuple[Format, ...]:
+    """Return the formats that a client names in Accept; "anything" does not name them."""
+    named = {kind for kind, quality in parse_accept_header(accept, MIMEAccept) if quality > 0}
+    return tuple(format_ for format_ in NEGOTIATED if format_.content_type in named)
+
+
+def _is_there(request: Request) -> bool:
+    """Tell whether the client still waits."""
+    get_socket = getattr(request.environ.get("wsgi.input"), "get_socket", None)
+    if get_socket is None:
+        return True
+    try:
+        return bool(get_socket().fd.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+    except BlockingIOError:
+        return True
+    except (OSError, AttributeError):
+        return False
+
+
+def _check_is_from_here(request: Request) -> None:
+    """Refuse what comes through a proxy, or by a name that another site has given this machine."""
+    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    if not _is_loopback(host) or any(name in request.headers for name in _FORWARDED):
+        raise Forbidden(
+            "Unsigned URLs are served to this machine alone. Set signing_keys, or "
+            "unsigned_variants: allow"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

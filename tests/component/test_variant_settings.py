@@ -1,0 +1,107 @@
+"""Variants under settings of their own: keys, presets, a short queue, a restart."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+
+import pytest
+
+from image_service.domain.signing import Signer, SigningKey
+from image_service.domain.variant_url import make_path
+from tests.component.harness import Service, wait_until
+from tests.component.pictures import noise, picture
+from tests.component.variants import Renders, asking, opened, path, problem
+
+KEYS = "736563726574:68656c6c6f,6f6c64:73616c74"
+NEW, OLD = SigningKey(b"secret", b"hello"), SigningKey(b"old", b"salt")
+
+
+def test_a_full_queue_is_told_and_keeps_nobody_else_waiting(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(render_queue=20, max_workers=10)
+    image_id = service.upload(noise(64, "png"))["imageId"]
+    assert service.get(path(image_id, "w:5"))[0].status == 200
+    renders = Renders(service, monkeypatch)
+    waiting = [asking(service, image_id, f"w:{10 + number}") for number in range(21)]
+    wait_until(lambda: len(service.app.renders._flights) == 21)
+    answer, body = service.get(path(image_id, "w:9"))
+    assert problem(answer, body)[:2] == (503, "busy")
+    assert int(answer.headers["Retry-After"]) > 0
+    began = time.monotonic()
+    assert service.get(path(image_id, "w:5"))[0].status == 200, "one that is kept"
+    assert service.get(f"/images/{image_id}")[0].status == 200
+    with service.rpc() as rpc:
+        assert rpc.health_check()["success"]
+    service.upload(noise(32, "png"))
+    assert time.monotonic() - began < 5
+    renders.go_on()
+    assert {connection.getresponse().status for connection in waiting} == {200}
+
+
+def test_variants_survive_a_restart(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = make_service()
+    image_id = first.upload(noise(64, "png"))["imageId"]
+    _, body = first.get(path(image_id, "w:12"))
+    first.stop()
+    second = make_service(upload_dir=first.upload_dir)
+    renders = Renders(second, monkeypatch)
+    assert second.get(path(image_id, "w:12"))[1] == body
+    assert renders.begun == []
+
+
+@pytest.fixture
+def signed(make_service: Callable[..., Service]) -> Service:
+    return make_service(signing_keys=KEYS, presets={"tiny": "rs:fill:8:8"})
+
+
+def test_signed_urls_and_no_others_are_answered(signed: Service) -> None:
+    image_id = signed.upload(picture("png"))["imageId"]
+    for key in (NEW, OLD):
+        good = "/img" + make_path(image_id, "pr:tiny", Signer([key], allow_unsigned=False))
+        answer, body = signed.get(good, {"Host": "images.example.com"})
+        assert (answer.status, opened(body).size) == (200, (8, 8))
+        for bad in (good.replace("tiny", "tinx"), good.replace("pr:", "pr%3A"), good + "@png",
+                    good.replace("/img/", "/img/x"), good.replace("/pr:tiny", "")):  # fmt: skip
+            assert problem(*signed.get(bad))[:2] == (403, "forbidden"), bad
+    assert problem(*signed.get(path(image_id, "w:10")))[:2] == (403, "forbidden")
+
+
+def test_an_url_whose_time_is_over_is_refused(signed: Service) -> None:
+    image_id = signed.upload(picture("png"))["imageId"]
+    signer = Signer([NEW], allow_unsigned=False)
+    now_s = int(time.time())
+    soon = "/img" + make_path(image_id, "w:5", signer, expires_s=now_s + 60)
+    answer, _ = signed.get(soon)
+    max_age = int(answer.headers["Cache-Control"].partition("max-age=")[2].partition(",")[0])
+    assert answer.status == 200
+    assert 0 < max_age <= 60
+    over = "/img" + make_path(image_id, "w:5", signer, expires_s=now_s - 1)
+    assert problem(*signed.get(over))[:2] == (403, "forbidden")
+
+
+def test_addresses_over_rpc_are_signed_and_work(signed: Service) -> None:
+    data = noise(50, "png")
+    image_id = signed.upload(data)["imageId"]
+    with signed.rpc() as rpc:
+        plain = rpc.get_image_url(image_id)
+        asked = {"resize": ["fill", 20, 10], "format": "webp"}
+        mapped = rpc.get_image_url(image_id, transform=asked, expires_in_s=60)
+        spelled = rpc.get_image_url(image_id, transform="w:20/f:png")
+        original = rpc.get_image_url(image_id, expires_in_s=60)
+        refused = rpc.get_image_url(image_id, transform="w:x")
+    assert plain["url"].endswith(f"/images/{image_id}")
+    assert (plain["success"], plain["expiresAt"]) == (True, None)
+    expires = dt.datetime.fromisoformat(mapped["expiresAt"][:-1] + "+00:00")
+    assert 50 < expires.timestamp() - time.time() <= 61
+    prefix = f"http://localhost:{signed.port}"
+    shown = opened(signed.get(mapped["url"].removeprefix(prefix))[1])
+    assert (shown.format, shown.size) == ("WEBP", (20, 10))
+    assert opened(signed.get(spelled["url"].removeprefix(prefix))[1]).size == (20, 20)
+    assert signed.get(original["url"].removeprefix(prefix))[1] == data
+    assert (refused["success"], refused["url"]) == (False, "")
+    assert refused["error"]["argument"] == "width"
