@@ -23,6 +23,7 @@ PHOTOS_VARIABLE = "IMAGE_SERVICE_BENCH_PHOTOS"
 OCTAVES = (4, 8, 16, 32, 64, 128)
 GRAIN = 6.0
 LARGE_PHOTO_PIXELS = 10_000_000
+MEDIUM_PHOTO_PIXELS = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,34 @@ def large_photos(folder: Path | None) -> list[Path]:
     return found
 
 
+def photos_of(folder: Path | None) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    """Return JPEGs of about 6 MP and of 10 MP or more: the folder's, or drawn ones without one.
+
+    Raises: SystemExit when the folder lacks either.
+    """
+    if folder is None:
+        return tuple(drawn(PHOTO)), tuple(drawn(LARGE))
+    large = tuple(large_photos(folder))
+    medium = tuple(path for path in sorted(Path(folder).glob("*.jp*g")) if _is_medium(path))
+    if not medium:
+        raise SystemExit(f"{folder} holds no JPEG of {MEDIUM_PHOTO_PIXELS:,} pixels")
+    return medium, large
+
+
+def as_pngs(photos: Sequence[Path], *, side_px: int) -> list[Path]:
+    """Return the middles of photos as square PNGs, making those that are missing."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for photo in photos:
+        path = CACHE / f"{photo.stem}-{side_px}.png"
+        if not path.exists():
+            with Image.open(photo) as image:
+                left, top = (image.width - side_px) // 2, (image.height - side_px) // 2
+                image.crop((left, top, left + side_px, top + side_px)).save(path)
+        paths.append(path)
+    return paths
+
+
 def describe(paths: Sequence[Path]) -> str:
     """Return what the pictures are, for the report: pixels and mean bytes, never their folder."""
     with Image.open(paths[0]) as first:
@@ -87,6 +116,11 @@ def describe(paths: Sequence[Path]) -> str:
 def _is_large(path: Path) -> bool:
     with Image.open(path) as image:
         return bool(image.width * image.height >= LARGE_PHOTO_PIXELS)
+
+
+def _is_medium(path: Path) -> bool:
+    with Image.open(path) as image:
+        return bool(MEDIUM_PHOTO_PIXELS <= image.width * image.height < LARGE_PHOTO_PIXELS)
 
 
 def _draw(kind: Kind, seed: int) -> Image.Image:

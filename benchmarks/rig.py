@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class StartError(Exception):
 class Rig:
     """The running parts. scratch: a folder on the disk that the service writes to.
 
+    url, floor_url: what the service's urls and the floor's begin with.
     servers: the process that answers, by where a workload goes; broker_pid is None when the
     broker's processes are not ours to see.
     """
@@ -42,8 +43,10 @@ class Rig:
     uri: str
     callers: Callers
     scratch: Path
-    servers: Mapping[str, int]
+    servers: dict[str, int]
     broker_pid: int | None
+    url: str
+    floor_url: str
 
     def measure(self, workload: Workload, *, callers: int, calls: int) -> Block:
         """Make the calls and return what they cost."""
@@ -82,17 +85,21 @@ def running(*, callers: int) -> Iterator[Rig]:
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
-        service = stack.enter_context(_service(node.uri, scratch))
-        floor = stack.enter_context(_floor(node.uri, scratch))
+        port = free_ports(1)[0]
+        service = stack.enter_context(_service(node.uri, scratch, port))
+        floor_address = f"127.0.0.1:{free_ports(1)[0]}"
+        floor = stack.enter_context(_floor(node.uri, scratch, floor_address))
         pool = Callers(node.uri, callers)
         stack.callback(pool.close)
         servers = {SERVICE: service.pid, FLOOR: floor.pid}
-        yield Rig(node.uri, pool, scratch, servers, _broker_pid(node))
+        url = f"http://localhost:{port}"
+        yield Rig(
+            node.uri, pool, scratch, servers, _broker_pid(node), url, f"http://{floor_address}"
+        )
 
 
 @contextlib.contextmanager
-def _service(uri: str, scratch: Path) -> Iterator[Child]:
-    port = free_ports(1)[0]
+def _service(uri: str, scratch: Path, port: int) -> Iterator[Child]:
     env = os.environ | {
         "AMQP_URI": uri,
         "IMAGE_SERVICE_HOST": "localhost",
@@ -101,22 +108,23 @@ def _service(uri: str, scratch: Path) -> Iterator[Child]:
     }
     program = Path(sys.executable).with_name("image-service")
     arguments = [str(program), "serve", "--config", str(CONFIG)]
-    with _child(arguments, env, scratch / "service.log") as child:
-        _wait(child, scratch / "service.log", lambda: _answers(f"http://localhost:{port}/readyz"))
+    with child_of(arguments, env, scratch / "service.log") as child:
+        wait_for(child, scratch / "service.log", lambda: answers(f"http://localhost:{port}/readyz"))
         yield child
 
 
 @contextlib.contextmanager
-def _floor(uri: str, scratch: Path) -> Iterator[Child]:
-    env = os.environ | {"AMQP_URI": uri, "PYTHONPATH": str(ROOT)}
+def _floor(uri: str, scratch: Path, address: str) -> Iterator[Child]:
+    env = os.environ | {"AMQP_URI": uri, "WEB_SERVER_ADDRESS": address, "PYTHONPATH": str(ROOT)}
     log = scratch / "floor.log"
-    with _child([sys.executable, "-m", "benchmarks.floor"], env, log) as child:
-        _wait(child, log, lambda: "ready" in log.read_text(errors="replace"))
+    with child_of([sys.executable, "-m", "benchmarks.floor"], env, log) as child:
+        wait_for(child, log, lambda: "ready" in log.read_text(errors="replace"))
         yield child
 
 
 @contextlib.contextmanager
-def _child(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[Child]:
+def child_of(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[Child]:
+    """Start a program, and stop it in the end."""
     child = Child(arguments, env, log)
     try:
         yield child
@@ -124,7 +132,8 @@ def _child(arguments: list[str], env: dict[str, str], log: Path) -> Iterator[Chi
         child.stop(STOP_GRACE_S)
 
 
-def _wait(child: Child, log: Path, is_ready: Callable[[], bool]) -> None:
+def wait_for(child: Child, log: Path, is_ready: Callable[[], bool]) -> None:
+    """Return when the program is ready. Raises: StartError."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_ready():
         if child.exit_code() is not None or time.monotonic() > deadline:
@@ -134,7 +143,8 @@ def _wait(child: Child, log: Path, is_ready: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Tell whether an address answers 200."""
     try:
         with urllib.request.urlopen(url, timeout=5) as reply:
             return bool(reply.status == 200)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import os
+import socket
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 CALL_TIMEOUT_S = 60.0
 SERVICE, FLOOR, NOBODY = "image_service", "benchmark_floor", ""
@@ -20,6 +23,8 @@ class Workload:
     """What to call. paths: pictures to send, in turn; ids: images to ask for, in turn.
 
     interval_s: with one caller, calls are due so far apart; 0: without pause.
+    urls: to get over HTTP, in turn; "{n}" in them becomes the call's number, from first on.
+    asked: who answers them, where it is not the service.
     """
 
     kind: str
@@ -27,11 +32,14 @@ class Workload:
     ids: tuple[str, ...] = ()
     directory: Path | None = None
     interval_s: float = 0.0
+    urls: tuple[str, ...] = ()
+    first: int = 0
+    asked: str = ""
 
     @property
     def server(self) -> str:
         """Who answers: whose CPU time is counted."""
-        return SERVERS.get(self.kind, SERVICE)
+        return self.asked or SERVERS.get(self.kind, SERVICE)
 
 
 class CallError(Exception):
@@ -49,6 +57,33 @@ def connected(uri: str) -> Any:
     from nameko.standalone.rpc import ClusterRpcProxy
 
     return ClusterRpcProxy(rpc_config(uri), timeout=CALL_TIMEOUT_S)
+
+
+class Fetcher:
+    """Gets a workload's urls, each server's over one connection that is kept."""
+
+    def __init__(self, workload: Workload) -> None:
+        self._urls = [urlsplit(url) for url in workload.urls]
+        self._first = workload.first
+        self._connections: dict[str, http.client.HTTPConnection] = {}
+
+    def __call__(self, number: int) -> None:
+        """Get one. Raises: CallError."""
+        url = self._urls[number % len(self._urls)]
+        connection = self._connections.get(url.netloc) or self._connect(url.netloc)
+        path = url.path.replace("{n}", str(self._first + number))
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != 200 or not body:
+            raise CallError(f"{answer.status} for {path}: {body[:300]!r}")
+
+    def _connect(self, address: str) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection(address, timeout=CALL_TIMEOUT_S)
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connections[address] = connection
+        return connection
 
 
 def prepared(workload: Workload, rpc: Any) -> Callable[[int], None]:
@@ -79,7 +114,7 @@ def prepared(workload: Workload, rpc: Any) -> Callable[[int], None]:
             os.close(fd)
 
     service = rpc.image_service
-    return {
+    calls: dict[str, Callable[[int], None]] = {
         "upload": lambda n: check(service.upload_image(files[n % len(files)], f"photo-{n}.jpg")),
         "upload hostile": lambda n: check_answered(
             service.upload_image(files[n % len(files)], f"file-{n}")
@@ -89,5 +124,7 @@ def prepared(workload: Workload, rpc: Any) -> Callable[[int], None]:
         "echo bytes": lambda n: echo(files[n % len(files)]),
         "echo id": lambda n: echo(ids[n % len(ids)]),
         "take bytes": lambda n: rpc.benchmark_floor.take(files[n % len(files)]),
+        "fetch": Fetcher(workload),
         "write": lambda n: write(files[n % len(files)]),
-    }[workload.kind]
+    }
+    return calls[workload.kind]

@@ -1,0 +1,186 @@
+"""Variants a second: the service beside thumbor and ipx.
+
+python -m benchmarks.variants [--thumbor DIR] [--ipx DIR] [--photos DIR]      about 8 minutes
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import urllib.request
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmarks import pictures
+from benchmarks.peers import IPX, THUMBOR, Peer, Task, add_peer_options, running_peers
+from benchmarks.report import HEADINGS, Bar, add_report_options, block_cells, finish, table
+from benchmarks.rig import Rig, running
+from benchmarks.stats import Block, Spread, ratios, rounds
+from benchmarks.workloads import FLOOR, Workload
+
+CLIENTS = 4
+OURS, BARE = "image_service", "floor: bare handler"
+CACHED = "cached, about 50 KB"
+CACHED_SIDE_PX, CACHED_CALLS = 620, 2000
+
+
+@dataclass(frozen=True)
+class Contest:
+    """A task on some sources. bars: how many times the better peer's rate, or thumbor's."""
+
+    task: Task
+    sources: tuple[Path, ...]
+    calls: int
+    best_bar: float = 0.0
+    thumbor_bar: float = 0.0
+
+
+def contests(photos: Path | None) -> list[Contest]:
+    """Return what is measured."""
+    medium, large = pictures.photos_of(photos)
+    pngs = tuple(pictures.as_pngs(medium, side_px=1024))
+    return [
+        Contest(Task("JPEG from 6 MP", 512, "jpg", 80), medium, 160, best_bar=1.15),
+        Contest(Task("JPEG from 12 MP", 512, "jpg", 80), large, 100, best_bar=1.15),
+        Contest(Task("WebP from 6 MP", 512, "webp", 75), medium, 120, best_bar=1.15),
+        Contest(Task("AVIF from 6 MP", 512, "avif", 65), medium, 40, best_bar=2.0),
+        Contest(Task("PNG to PNG", 256, "png", 80), pngs, 120, thumbor_bar=1.1),
+    ]
+
+
+class Numbers:
+    """Numbers that make every URL a new one: nothing is in a cache."""
+
+    def __init__(self) -> None:
+        self._next = 1
+
+    def take(self, count: int) -> int:
+        """Return the first of so many numbers that nobody else gets."""
+        first, self._next = self._next, self._next + count
+        return first
+
+
+def measure(
+    rig: Rig,
+    contest: Contest,
+    peers: Sequence[Peer],
+    ids: dict[Path, str],
+    numbers: Numbers,
+    reverse: bool,
+) -> dict[str, Block]:
+    """Measure every contender once; in reverse order every other round."""
+    task = contest.task
+    workloads = {
+        OURS: Workload(
+            "fetch",
+            urls=tuple(
+                f"{rig.url}/img/insecure/rs:fit:{task.side_px}:{task.side_px}/q:{task.quality}"
+                # An offset that moves nothing, for nothing is cut, and makes another variant.
+                f"/g:ce:{{n}}/plain/{ids[source]}@{task.extension}"
+                for source in contest.sources
+            ),
+            first=numbers.take(contest.calls),
+        )
+    }
+    for peer in peers:
+        urls = tuple(peer.url(task, source.name) for source in contest.sources)
+        workloads[peer.name] = Workload("fetch", urls=urls, asked=peer.name)
+    order = reversed(workloads) if reverse else iter(workloads)
+    return {
+        name: rig.measure(workloads[name], callers=CLIENTS, calls=contest.calls) for name in order
+    }
+
+
+Blocks = dict[str, dict[str, list[Block]]]
+
+
+def measure_cached(rig: Rig, image_id: str, reverse: bool) -> dict[str, Block]:
+    """Measure a variant that is kept, and a bare handler that answers as many bytes."""
+    url = f"{rig.url}/img/insecure/rs:fit:{CACHED_SIDE_PX}:{CACHED_SIDE_PX}/plain/{image_id}@jpg"
+    with urllib.request.urlopen(url) as answer:
+        size_bytes = len(answer.read())
+    bare = f"{rig.floor_url}/bytes/{size_bytes}"
+    workloads = {
+        OURS: Workload("fetch", urls=(url,)),
+        BARE: Workload("fetch", urls=(bare,), asked=FLOOR),
+    }
+    order = reversed(workloads) if reverse else iter(workloads)
+    return {
+        name: rig.measure(workloads[name], callers=CLIENTS, calls=CACHED_CALLS) for name in order
+    }
+
+
+def bars(all_contests: Sequence[Contest], blocks: Blocks) -> list[Bar]:
+    """Return the promises, with what was measured."""
+    found = []
+    for contest in all_contests:
+        measured = blocks[contest.task.name]
+        times = {
+            name: ratios(measured[OURS], measured[name], of="rate")
+            for name in (THUMBOR, IPX)
+            if measured.get(name)
+        }
+        if contest.best_bar and times:
+            worst = min(times.values(), key=lambda spread: spread.median)
+            name = f"{contest.task.name}: variants/s, times the better peer's"
+            found.append(Bar(name, worst, contest.best_bar, at_least=True))
+        if contest.thumbor_bar and THUMBOR in times:
+            name = f"{contest.task.name}: variants/s, times thumbor's"
+            found.append(Bar(name, times[THUMBOR], contest.thumbor_bar, at_least=True))
+    cached = blocks[CACHED]
+    share = ratios(cached[OURS], cached[BARE], of="rate")
+    found.append(Bar("cached: variants/s, times a bare handler's", share, 0.8, at_least=True))
+    peers = [
+        contenders[name]
+        for contenders in blocks.values()
+        for name in (THUMBOR, IPX)
+        if contenders.get(name)
+    ]
+    if peers:
+        best = max(peers, key=lambda told: Spread.of([block.rate for block in told]).median)
+        name = "cached: variants/s, times the peers' best uncached"
+        found.append(Bar(name, ratios(cached[OURS], best, of="rate"), 10.0, at_least=True))
+    return found
+
+
+def main() -> int:
+    """Run the benchmark; return its exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_report_options(parser, rounds=5, limit_s=600)
+    add_peer_options(parser)
+    pictures.add_photos_option(parser)
+    options = parser.parse_args()
+    planned = contests(options.photos)
+    sources = list(dict.fromkeys(path for contest in planned for path in contest.sources))
+    blocks: Blocks = defaultdict(lambda: defaultdict(list))
+    numbers = Numbers()
+    with running(callers=CLIENTS) as rig:
+        ids = dict(zip(sources, rig.upload(sources), strict=True))
+        with running_peers(rig, sources, thumbor=options.thumbor, ipx=options.ipx) as peers:
+            for number in rounds(options.rounds, options.limit):
+                cached = measure_cached(rig, ids[planned[0].sources[0]], bool(number % 2))
+                for name, block in cached.items():
+                    blocks[CACHED][name].append(block)
+                for contest in planned:
+                    told = measure(rig, contest, peers, ids, numbers, bool(number % 2))
+                    for name, block in told.items():
+                        blocks[contest.task.name][name].append(block)
+    rows = [
+        [task, name, *block_cells(measured)]
+        for task, contenders in blocks.items()
+        for name, measured in contenders.items()
+    ]
+    print("\n" + table(("task", "contender", *HEADINGS), rows))
+    figures = {
+        "blocks": {
+            task: {name: [asdict(block) for block in told] for name, told in contenders.items()}
+            for task, contenders in blocks.items()
+        }
+    }
+    return finish("variants", bars(planned, blocks), figures, options.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
