@@ -295,8 +295,11 @@ class Settings(BaseModel):
 
     @property
     def render_worker_count(self) -> int:
-        """How many processes make variants: render_workers, or one per core for 0."""
-        return self.render_workers or _core_count()
+        """How many processes make variants: render_workers, or for 0 one more than cores.
+
+        While one is given its original or hands its variant over, the cores are at work.
+        """
+        return self.render_workers or _core_count() + 1
 
     @property
     def image_worker_count(self) -> int:

@@ -10,7 +10,7 @@ from ..domain.formats import Format
 from ..domain.image import Findings
 from ..domain.strip import Strip
 from ..errors import CorruptImage
-from . import fingerprint, metadata, probe, smart
+from . import fingerprint, metadata, probe, smart, vips
 from .limits import Limits
 from .strip import CannotStrip, strip
 
@@ -21,6 +21,7 @@ def set_up(limits: Limits) -> None:
     metadata.warm_up()
     fingerprint.warm_up()
     smart.warm_up()
+    vips.load()
 
 
 def examine(data: bytes, expected: Format, limits: Limits, *, strip_mode: Strip) -> Findings:

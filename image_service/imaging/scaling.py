@@ -7,6 +7,7 @@ import math
 from PIL import Image
 
 from ..domain.turns import Box, Size, turned_size
+from . import vips
 
 # Of other formats than JPEG, what is shrunk by more is first reduced to so many times the size.
 _REDUCING_GAP = 2.0
@@ -44,6 +45,9 @@ def resized(pixels: Image.Image, stored: Size, box: Box, result: Size, turn: int
     )
     if inner == (0, 0, *pixels.size) and pixels.size == size:
         return pixels
+    fast = vips.resized(pixels, size, inner)
+    if fast:
+        return fast
     is_drafted = Size(*pixels.size) != stored
     return pixels.resize(
         size,

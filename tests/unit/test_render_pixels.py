@@ -9,12 +9,14 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from image_service.domain.transform import Gravity
+from image_service.imaging import vips
 from image_service.imaging.examine import set_up
 from image_service.imaging.limits import Limits
 from image_service.testing.pictures import draw
@@ -47,7 +49,8 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # as in a worker
 def _set_up() -> Iterator[None]:
     with warnings.catch_warnings():
         set_up(Limits())
-        yield
+        with patch.object(vips, "_loaded", None):  # test_render_vips looks at that
+            yield
 
 
 def _large_jpeg() -> bytes:

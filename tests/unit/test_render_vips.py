@@ -1,0 +1,107 @@
+"""Resizing by libvips gives what Pillow gives, and leaves to it what it cannot do."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from image_service.domain.turns import Size
+from image_service.imaging import vips
+from image_service.imaging.examine import set_up
+from image_service.imaging.limits import Limits
+from tests.unit.rendering import lanczos, pixels, psnr, saved, variant
+
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
+pytest.importorskip(vips.PACKAGE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _set_up() -> Iterator[None]:
+    with warnings.catch_warnings():
+        set_up(Limits())
+        yield
+
+
+def photo(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
+    with Image.open(PHOTOS / "chelsea.png") as picture:
+        return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC).convert(mode)
+
+
+def whole(picture: Image.Image) -> tuple[float, float, float, float]:
+    return 0, 0, picture.width, picture.height
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("size", [(200, 150), (77, 50), (31, 40), (1, 1)], ids=str)
+def test_pixels_are_those_of_the_same_filter(mode: str, size: tuple[int, int]) -> None:
+    picture = photo((400, 300), mode)
+    made = vips.resized(picture, Size(*size), whole(picture))
+    assert made
+    assert (made.mode, made.size) == (mode, size)
+    expected = picture.resize(size, Image.Resampling.LANCZOS)
+    visible = np.asarray(expected)[..., -1:] > 0 if mode in ("LA", "RGBA") else True
+    difference = np.abs(np.asarray(made).astype(int) - np.asarray(expected)) * visible
+    assert difference.mean() <= 2
+
+
+def test_a_box_is_cut_out_first() -> None:
+    picture = photo((400, 300))
+    made = vips.resized(picture, Size(50, 40), (100, 60, 300, 220))
+    expected = picture.resize((50, 40), Image.Resampling.LANCZOS, box=(100, 60, 300, 220))
+    assert made
+    # At the edges the one looks at what is beyond, the other does not.
+    inner = np.s_[3:-3, 3:-3]
+    assert psnr(np.asarray(made)[inner], np.asarray(expected)[inner]) > 40
+
+
+def test_edges_that_are_nearly_whole_move_nothing_one_could_see() -> None:
+    picture = photo((682, 557))
+    made = vips.resized(picture, Size(512, 418), (0, 0, 681.25, 556.25))
+    expected = picture.resize((512, 418), Image.Resampling.LANCZOS, box=(0, 0, 681.25, 556.25))
+    assert made
+    assert made.size == (512, 418)
+    assert psnr(np.asarray(made), np.asarray(expected)) > 38
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "box"),
+    [
+        ("RGB", (40, 30), (0, 0, 99.5, 80)),
+        ("RGB", (40, 30), (0.4, 0, 100, 80)),
+        ("RGB", (200, 30), (0, 0, 100, 80)),
+        ("RGB", (40, 81), (0, 0, 100, 80)),
+        ("LAB", (40, 30), (0, 0, 100, 80)),
+    ],
+)
+def test_what_it_cannot_do_is_left_to_pillow(
+    mode: str, size: tuple[int, int], box: tuple[float, float, float, float]
+) -> None:
+    assert vips.resized(Image.new(mode, (100, 80)), Size(*size), box) is None
+
+
+def test_without_the_package_all_is_left_to_pillow() -> None:
+    picture = photo((100, 80))
+    with patch.object(vips, "_loaded", None):
+        assert vips.resized(picture, Size(10, 8), whole(picture)) is None
+
+
+def test_the_colour_of_what_cannot_be_seen_does_not_bleed() -> None:
+    values = np.zeros((80, 80, 4), np.uint8)
+    values[:, :40] = (255, 0, 0, 255)
+    values[:, 40:] = (0, 255, 0, 0)
+    shown = variant(saved(Image.fromarray(values)), width=10)
+    seen: Any = shown[shown[..., 3] > 8]
+    assert (seen[:, 1] < 8).all()
+
+
+def test_a_variant_is_as_true_by_it() -> None:
+    data = saved(photo((1200, 900)))
+    shown = variant(data, width=300)
+    assert psnr(shown, lanczos(pixels(data), (300, 225))) > 42
