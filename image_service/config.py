@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -28,6 +29,7 @@ from .errors import InvalidArgument
 
 MIB = 1024 * 1024
 MAX_WATERMARK_BYTES = 512 * 1024
+_ACCEL_PREFIX = re.compile(r"(/[A-Za-z0-9_-]+)+")
 _AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
 
@@ -122,6 +124,7 @@ class Settings(BaseModel):
     render_timeout_s: Seconds = 30.0
 
     cache_control: str = "public, max-age=31536000, immutable"
+    accel_prefix: str = ""
     http_max_connections: int = Field(512, ge=1, le=100_000)
     http_idle_timeout_s: Seconds = 30.0
     http_share_port: bool = False
@@ -207,6 +210,13 @@ class Settings(BaseModel):
         if value and (url.scheme not in ("http", "https") or not url.netloc or url.query):
             raise ValueError("must look like https://images.example.com or …/prefix")
         return value.rstrip("/")
+
+    @field_validator("accel_prefix")
+    @classmethod
+    def _accel_prefix_is_a_path(cls, value: str) -> str:
+        if value and not _ACCEL_PREFIX.fullmatch(value):
+            raise ValueError("must be a path of letters, digits, - and _, as /_files")
+        return value
 
     @field_validator("cache_control")
     @classmethod

@@ -6,7 +6,7 @@ import datetime as dt
 import functools
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, Protocol
 
 from .domain.formats import Format, sniff
@@ -38,6 +38,7 @@ class Variant:
     """A finished variant: its bytes if they are few, else a file that the caller closes.
 
     etag names these bytes and no others; made: when, UTC.
+    path: where it is kept as a file, see KeptVariant.
     """
 
     content: bytes | BinaryIO
@@ -45,6 +46,7 @@ class Variant:
     format: Format
     etag: str
     made: dt.datetime
+    path: str = ""
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -151,10 +153,11 @@ class Variants:
         if kept is None:
             return None
         start = kept.file.read(_READ_AT_ONCE_BYTES + 1)
-        if len(start) > _READ_AT_ONCE_BYTES:
-            return _variant(start, kept.made_s, wanted, kept.file)
-        kept.file.close()
-        return _variant(start, kept.made_s, wanted)
+        file: BinaryIO | None = kept.file
+        if len(start) <= _READ_AT_ONCE_BYTES:
+            kept.file.close()
+            file = None
+        return replace(_variant(start, kept.made_s, wanted, file), path=kept.path)
 
 
 def _variant(start: bytes, made_s: int, wanted: Wanted, file: BinaryIO | None = None) -> Variant:

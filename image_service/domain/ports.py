@@ -217,10 +217,14 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True)
 class KeptVariant:
-    """A variant that is kept: a seekable file, and the Unix time it was made."""
+    """A variant that is kept: a seekable file, and the Unix time it was made.
+
+    path: where its file is below the store's folder, "" if it has none.
+    """
 
     file: BinaryIO
     made_s: int
+    path: str = ""
 
 
 class VariantStore(Protocol):

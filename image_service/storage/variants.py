@@ -54,14 +54,16 @@ class LocalVariants:
 
     def open(self, image_id: str, name: str) -> KeptVariant | None:
         """See VariantStore.open."""
+        path = self._path(image_id, name)
         try:
-            file = self._path(image_id, name).open("rb")
+            file = path.open("rb")
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
             raise _unavailable(exc) from exc
         self._used[image_id, name] = _now_ms()
-        return KeptVariant(file, int(os.fstat(file.fileno()).st_mtime))
+        made_s = int(os.fstat(file.fileno()).st_mtime)
+        return KeptVariant(file, made_s, path.relative_to(self._root).as_posix())
 
     def has(self, image_id: str, name: str) -> bool:
         """See VariantStore.has."""

@@ -61,13 +61,17 @@ class BlobStream:
 
 @dataclass(frozen=True)
 class Content:
-    """What is sent: bytes or an open file, what they are, and how they may be kept."""
+    """What is sent: bytes or an open file, what they are, and how they may be kept.
+
+    path: where a web server in front has the same file, below accel_prefix; "" for nowhere.
+    """
 
     body: bytes | BinaryIO
     version: Version
     content_type: str
     disposition: str
     cache_control: str
+    path: str = ""
 
     def close(self) -> None:
         """Close the file, if there is one."""
@@ -78,8 +82,10 @@ class Content:
 class Sender:
     """Sends files: cached, in ranges, harmless to the browser."""
 
-    def __init__(self, call_off_hub: OffHubCall) -> None:
+    def __init__(self, call_off_hub: OffHubCall, *, accel_prefix: str = "") -> None:
+        """Args: accel_prefix: have a web server in front send what is below it there."""
         self._call_off_hub = call_off_hub
+        self._accel_prefix = accel_prefix
 
     def send(self, request: Request, content: Content) -> Response:
         """Return the answer with a file's bytes, or 304 or 206 as the request asks.
@@ -94,6 +100,8 @@ class Sender:
             raise
 
     def _answer(self, request: Request, content: Content) -> Response:
+        if self._accel_prefix and content.path:
+            return self._handed_over(content)
         version = content.version
         outcome = evaluate(request.headers, version, has_body=request.method != "HEAD")
         if outcome.status == 412:
@@ -111,6 +119,19 @@ class Sender:
         response.set_etag(version.etag)
         response.last_modified = version.modified
         response.headers["Cache-Control"] = content.cache_control
+        return response
+
+    def _handed_over(self, content: Content) -> Response:
+        """Return an answer without a body, for which the web server in front sends the file.
+
+        Conditions and ranges are its to look at: it has an ETag of its own.
+        """
+        content.close()
+        response = Response(content_type=content.content_type)
+        headers = response.headers
+        headers["X-Accel-Redirect"] = f"{self._accel_prefix}/{content.path}"
+        headers["Content-Disposition"] = content.disposition
+        headers["Cache-Control"] = content.cache_control
         return response
 
     def _with_body(self, content: Content, outcome: Outcome) -> Response:
@@ -175,6 +196,7 @@ class Originals:
             image.facts.format.content_type,
             disposition(filename or image.filename, attachment=is_attachment),
             cache_control,
+            path=f"originals/{image.blob_name}" if self._manager.is_there(image) else "",
         )
         return self._sender.send(request, content)
 

@@ -18,11 +18,11 @@ from .variants import VariantPages
 
 
 def _originals(app: Application) -> Originals:
-    return Originals(app.manager, _sender(), cache_control=app.settings.cache_control)
+    return Originals(app.manager, _sender(app), cache_control=app.settings.cache_control)
 
 
-def _sender() -> Sender:
-    return Sender(cast(Any, tpool.execute))
+def _sender(app: Application) -> Sender:
+    return Sender(cast(Any, tpool.execute), accel_prefix=app.settings.accel_prefix)
 
 
 class OriginalsProvider(CoreProvider):
@@ -55,11 +55,12 @@ class VariantPagesProvider(CoreProvider):
             app.variants,
             app.renders,
             _originals(app),
-            _sender(),
+            _sender(app),
             signer=app.signer,
             presets=settings.presets,
             cache_control=settings.cache_control,
-            memory_bytes=settings.cache_memory_bytes,
+            # What a server in front sends need not be in memory here.
+            memory_bytes=0 if settings.accel_prefix else settings.cache_memory_bytes,
             is_current=app.is_current,
             is_open_here=settings.opens_unsigned_variants and settings.unsigned_variants == "auto",
             now_s=lambda: app.clock.now_ms() // 1000,

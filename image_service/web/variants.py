@@ -147,6 +147,7 @@ class VariantPages:
             variant.format.content_type,
             disposition(filename, attachment=bool(asked.is_attachment)),
             self._kept_for(asked),
+            path=variant.path and f"variants/{variant.path}",
         )
 
     def _kept_for(self, asked: Asked) -> str:

@@ -105,3 +105,23 @@ def test_addresses_over_rpc_are_signed_and_work(signed: Service) -> None:
     assert signed.get(original["url"].removeprefix(prefix))[1] == data
     assert (refused["success"], refused["url"]) == (False, "")
     assert refused["error"]["argument"] == "width"
+
+
+def test_files_are_left_to_the_server_in_front(make_service: Callable[..., Service]) -> None:
+    service = make_service(accel_prefix="/_files", signing_keys=KEYS)
+    data = noise(50, "png")
+    image_id = service.upload(data, "holiday.png")["imageId"]
+    answer, body = service.get(f"/images/{image_id}?download=1", {"Range": "bytes=0-3"})
+    assert (answer.status, body) == (200, b"")
+    assert answer.headers["X-Accel-Redirect"] == f"/_files/originals/{image_id}.png"
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="holiday.png"')
+    assert "max-age" in answer.headers["Cache-Control"]
+
+    url = "/img" + make_path(image_id, "w:20", Signer([NEW], allow_unsigned=False))
+    _, made = service.get(url)
+    kept, nothing = service.get(url, {"Accept": "image/gif"})
+    prefix, _, path_below = kept.headers["X-Accel-Redirect"].partition("/variants/")
+    assert (prefix, nothing) == ("/_files", b"")
+    assert kept.headers["Vary"] == "Accept"
+    assert (service.upload_dir / ".cache" / path_below).read_bytes() == made

@@ -96,3 +96,10 @@ def test_a_watermark_must_be_there_and_small(tmp_path: Path) -> None:
 def test_the_cache_is_beside_the_originals_unless_told_otherwise(tmp_path: Path) -> None:
     assert settings(tmp_path, upload_dir="up").cache_path == tmp_path / "up" / ".cache"
     assert settings(tmp_path, cache_dir="elsewhere").cache_path == tmp_path / "elsewhere"
+
+
+@pytest.mark.parametrize("prefix", ["_files", "/", "/a b", "/a/", "/a/../b", "http://x"])
+def test_the_prefix_of_files_in_front_is_a_plain_path(prefix: str) -> None:
+    assert settings(accel_prefix="/_files/images").accel_prefix == "/_files/images"
+    with pytest.raises(ConfigError, match="accel_prefix"):
+        settings(accel_prefix=prefix)
