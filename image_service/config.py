@@ -114,6 +114,7 @@ class Settings(BaseModel):
     signing_keys: SecretStr = SecretStr("")
     unsigned_variants: Literal["auto", "allow", "refuse"] = "auto"
     presets: dict[str, str] = {}
+    eager_presets: list[str] = []
     quality_jpeg: Quality = 80
     quality_webp: Quality = 75
     quality_avif: Quality = 65
@@ -164,6 +165,13 @@ class Settings(BaseModel):
     @classmethod
     def _keys_are_pairs_of_hexadecimals(cls, value: SecretStr) -> SecretStr:
         read_signing_keys(value.get_secret_value())
+        return value
+
+    @field_validator("eager_presets", mode="before")
+    @classmethod
+    def _names_may_be_separated_by_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            return [name.strip() for name in value.split(",") if name.strip()]
         return value
 
     @field_validator("presets", mode="before")
@@ -231,6 +239,12 @@ class Settings(BaseModel):
             raise ValueError(
                 f"max_upload_bytes ({self.max_upload_bytes}) is larger than max_message_bytes "
                 f"({self.max_message_bytes}): no message could carry such a picture"
+            )
+        unknown = sorted(set(self.eager_presets) - set(self.presets))
+        if unknown:
+            raise ValueError(
+                "eager_presets (environment: IMAGE_SERVICE_EAGER_PRESETS) names what is in no "
+                f"presets: {', '.join(unknown)}"
             )
         mark = self.watermark_file
         if mark and not (mark.is_file() and mark.stat().st_size <= MAX_WATERMARK_BYTES):

@@ -28,6 +28,7 @@ from .config import Settings, read_settings, read_signing_keys
 from .domain.formats import Format
 from .domain.outcomes import Delivery
 from .domain.signing import Signer
+from .eager import EagerVariants
 from .errors import StorageUnavailable
 from .flights import Flights
 from .health import Health
@@ -152,9 +153,13 @@ class Application:
         }
         variants = Variants(manager, renderer, self._cache, self.clock, qualities)
         self.variants = self._off_hub(variants)
+        self.cache_counts = variants.counts
         self.is_current: Callable[[Wanted], bool] = variants.is_current
         self.renders: Flights[Variant] = Flights(
             at_once=settings.render_worker_count, max_waiting=settings.render_queue
+        )
+        self.eager = EagerVariants(
+            self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
         )
         self.signer = Signer(
             read_signing_keys(settings.signing_keys.get_secret_value()),

@@ -17,7 +17,7 @@ from .housekeeping import housekeeping
 from .memory import give_back_freed
 from .rpc import replies, rpc, transfer_rpc
 from .rpc.answers import answers
-from .rpc.provider import DownloadsProvider, LinksProvider
+from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
 from .web.problems import RETRY_AFTER_S, answers_problems
 from .web.provider import OriginalsProvider, VariantPagesProvider
 from .web.server import http
@@ -33,6 +33,7 @@ class ImageService:
     delivery = DeliveryProvider()
     originals = OriginalsProvider()
     variants = VariantPagesProvider()
+    eager = EagerProvider()
     links = LinksProvider()
     downloads = DownloadsProvider()
 
@@ -58,6 +59,7 @@ class ImageService:
             idempotency_key=idempotency_key,
             delivery=self.delivery,
         )
+        self.eager(image)
         return self._replies.uploaded(image)
 
     @rpc
@@ -111,7 +113,9 @@ class ImageService:
     @answers(replies.BLANK_STORAGE)
     def get_storage_info(self) -> dict[str, Any]:
         """Answer how much is stored, in constant time."""
-        return replies.storage_info(self.storage.usage(), str(self.app.settings.upload_dir))
+        app = self.app
+        uploads_dir = str(app.settings.upload_dir)
+        return replies.storage_info(self.storage.usage(), uploads_dir, app.cache_counts)
 
     @rpc
     @answers(replies.BLANK_HEALTH)

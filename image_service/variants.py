@@ -68,6 +68,14 @@ class Wanted:
         return self.resolved.transform
 
 
+@dataclass
+class CacheCounts:
+    """How often what was asked for was kept, and how often not, since the process began."""
+
+    hits: int = 0
+    misses: int = 0
+
+
 class Variants:
     """Finds variants, and makes those that are not there. Its methods block: see OffHub."""
 
@@ -85,6 +93,7 @@ class Variants:
         self._store = store
         self._clock = clock
         self._qualities = qualities
+        self.counts = CacheCounts()
         # Pages ask for many variants of one image at once; what it is never changes.
         self._seen = functools.lru_cache(_IMAGES_REMEMBERED)(originals.get)
 
@@ -99,7 +108,12 @@ class Variants:
         image = self._image(image_id)
         resolved = resolve(transform, image.facts, taken, self._qualities)
         wanted = Wanted(image, resolved, (image.id, resolved.transform.key))
-        return wanted, self._kept(wanted)
+        variant = self._kept(wanted)
+        if variant:
+            self.counts.hits += 1
+        else:
+            self.counts.misses += 1
+        return wanted, variant
 
     def _image(self, image_id: object) -> Image:
         parse_image_ref(image_id)
@@ -107,11 +121,13 @@ class Variants:
         return image if self._originals.is_there(image) else self._originals.get(image_id)
 
     def is_current(self, wanted: Wanted) -> bool:
-        """Tell whether a variant that was found is surely still good.
+        """Tell whether a variant that was found is surely still good; then it counts as a hit.
 
         So cheap that it may be asked on the hub.
         """
-        return self._originals.is_there(wanted.image) and self._store.has(*wanted.key)
+        is_current = self._originals.is_there(wanted.image) and self._store.has(*wanted.key)
+        self.counts.hits += is_current
+        return is_current
 
     def make(self, wanted: Wanted) -> Variant:
         """Return a variant that was not kept, made now unless another process has made it.

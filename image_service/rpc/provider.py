@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, cast
 
 from eventlet import tpool
 
 from ..dependencies import CoreProvider
+from ..domain.image import Image
 from .downloads import Downloads, Links
 
 
@@ -33,3 +36,12 @@ class DownloadsProvider(CoreProvider):
             max_bytes=app.settings.max_upload_bytes,
             call_off_hub=cast(Any, tpool.execute),
         )
+
+
+class EagerProvider(CoreProvider):
+    """Injects what begins to make an image's variants ahead: `eager = EagerProvider()`."""
+
+    def get_dependency(self, worker_ctx: Any) -> Callable[[Image], None]:  # noqa: ARG002
+        """See DependencyProvider."""
+        spawn = functools.partial(self.container.spawn_managed_thread, identifier="eager variants")
+        return functools.partial(self.core.app.eager.make, spawn=spawn)

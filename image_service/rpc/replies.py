@@ -12,6 +12,7 @@ from ..domain.listing import ListQuery
 from ..domain.outcomes import Match, Usage
 from ..domain.ports import Page
 from ..health import HealthReport
+from ..variants import CacheCounts
 from .downloads import Download
 
 _NO_METADATA = {"size": "", "format": "", "dimensions": ""}
@@ -33,7 +34,7 @@ BLANK_LIST = {
 BLANK_STORAGE = {
     "success": False, "totalFiles": 0, "totalSize": "0 B", "uploadsDir": "", "totalBytes": 0,
     "freeBytes": 0, "quotaBytes": None, "quotaFiles": None, "trashedFiles": 0, "trashedBytes": 0,
-    "cacheBytes": 0, "byFormat": {},
+    "cacheBytes": 0, "cacheHits": 0, "cacheMisses": 0, "byFormat": {},
 }  # fmt: skip
 BLANK_HEALTH = {
     "success": False, "status": "unavailable", "service": "image_service", "version": "",
@@ -182,8 +183,11 @@ def deleted(image: Image) -> dict[str, Any]:
     return {"success": True, "imageId": image.id, "message": "Image deleted."}
 
 
-def storage_info(usage: Usage, uploads_dir: str) -> dict[str, Any]:
+def storage_info(
+    usage: Usage, uploads_dir: str, counts: CacheCounts | None = None
+) -> dict[str, Any]:
     """Return get_storage_info's reply."""
+    cache = counts or CacheCounts()
     by_format = {
         format_.value: {"files": totals.files, "bytes": totals.bytes}
         for format_, totals in usage.by_format.items()
@@ -198,6 +202,8 @@ def storage_info(usage: Usage, uploads_dir: str) -> dict[str, Any]:
         "totalBytes": usage.bytes,
         "freeBytes": usage.free_bytes,
         "cacheBytes": usage.cached_bytes,
+        "cacheHits": cache.hits,
+        "cacheMisses": cache.misses,
         "byFormat": by_format,
     }
 

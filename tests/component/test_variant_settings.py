@@ -125,3 +125,32 @@ def test_files_are_left_to_the_server_in_front(make_service: Callable[..., Servi
     assert (prefix, nothing) == ("/_files", b"")
     assert kept.headers["Vary"] == "Accept"
     assert (service.upload_dir / ".cache" / path_below).read_bytes() == made
+
+
+def test_eager_presets_are_made_without_being_asked_for(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = {"tiny": "rs:fill:8:8", "small": "w:20/f:webp", "other": "w:30"}
+    service = make_service(presets=presets, eager_presets=["tiny", "small"])
+    image_id = service.upload(noise(50, "png"))["imageId"]
+    kept = service.upload_dir / ".cache"
+    # PNG, WebP and AVIF of the one, WebP of the other.
+    wait_until(lambda: len(list(kept.rglob(f"{image_id}/*"))) == 4)
+    renders = Renders(service, monkeypatch)
+    for options in ("pr:tiny", "pr:small"):
+        assert (
+            service.get(path(image_id, options), {"Accept": "image/avif,image/webp"})[0].status
+            == 200
+        )
+    assert renders.begun == []
+
+
+def test_hits_and_misses_are_counted(make_service: Callable[..., Service]) -> None:
+    service = make_service()
+    image_id = service.upload(noise(50, "png"))["imageId"]
+    for _ in range(3):
+        service.get(path(image_id, "w:20"))
+    with service.rpc() as rpc:
+        info = rpc.get_storage_info()
+    assert (info["cacheHits"], info["cacheMisses"]) == (2, 1)
+    assert info["cacheBytes"] > 0

@@ -103,3 +103,12 @@ def test_the_prefix_of_files_in_front_is_a_plain_path(prefix: str) -> None:
     assert settings(accel_prefix="/_files/images").accel_prefix == "/_files/images"
     with pytest.raises(ConfigError, match="accel_prefix"):
         settings(accel_prefix=prefix)
+
+
+def test_eager_presets_must_be_presets() -> None:
+    presets = {"thumb": "w:10", "small": "w:20"}
+    made = settings(presets=presets, eager_presets="thumb, small")
+    assert made.eager_presets == ["thumb", "small"]
+    assert settings(eager_presets="").eager_presets == []
+    with pytest.raises(ConfigError, match="in no presets: big"):
+        settings(presets=presets, eager_presets=["thumb", "big"])
