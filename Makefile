@@ -48,8 +48,9 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.health $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.analysis
 
-docs: venv ## write docs/configuration.md from config.yaml
+docs: venv ## write docs/configuration.md from config.yaml, and docs/options.md with its pictures
 	@$(VENV_PYTHON) -m scripts.config_docs
+	@$(VENV_PYTHON) -m scripts.variant_docs
 
 test-all: venv ## run the tests on each installed Python from 3.10 to 3.13
 	@$(VENV_PYTHON) -m scripts.test_all $(ARGS)
@@ -60,6 +61,7 @@ lint: venv ## check style, types and the direction of imports
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(VENV_PYTHON) -m scripts.config_docs --check
+	@$(VENV_PYTHON) -m scripts.variant_docs --check
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .
