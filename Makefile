@@ -47,6 +47,7 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.lookups $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.health $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.analysis
+	@$(VENV_PYTHON) -m benchmarks.render_memory
 
 docs: venv ## write docs/configuration.md from config.yaml, and docs/options.md with its pictures
 	@$(VENV_PYTHON) -m scripts.config_docs

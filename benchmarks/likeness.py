@@ -24,6 +24,13 @@ def reference(source: Path, size: tuple[int, int]) -> np.ndarray:
     return luma
 
 
+def size_of(data: bytes) -> tuple[int, int]:
+    """Return a picture's width and height."""
+    with Image.open(io.BytesIO(data)) as image:
+        width, height = image.size
+    return width, height
+
+
 def likeness(data: bytes, expected: np.ndarray) -> float:
     """Return the mean SSIM of a picture's file and a reference of its size."""
     with Image.open(io.BytesIO(data)) as image:

@@ -37,6 +37,11 @@ class Task:
     extension: str
     quality: int
 
+    @property
+    def is_lossless(self) -> bool:
+        """Whether quality means nothing."""
+        return self.extension == "png"
+
 
 @dataclass(frozen=True)
 class Peer:
@@ -103,8 +108,10 @@ def _ipx(rig: Rig, folder: Path, root: Path) -> Iterator[Peer]:
         yield Peer(
             IPX,
             lambda task, name: (
-                f"{base}/f_{_word(task)},q_{task.quality},w_{task.side_px},h_{task.side_px},"
-                f"fit_inside/{name}"
+                f"{base}/f_{_word(task)},"
+                # sharp makes a palette of a PNG with a quality.
+                + ("" if task.is_lossless else f"q_{task.quality},")
+                + f"w_{task.side_px},h_{task.side_px},fit_inside/{name}"
             ),
         )
 

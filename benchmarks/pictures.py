@@ -106,6 +106,20 @@ def as_pngs(photos: Sequence[Path], *, side_px: int) -> list[Path]:
     return paths
 
 
+def tiled(photo: Path) -> Path:
+    """Return a JPEG of a photo twice beside itself and twice below, making it when missing."""
+    path = CACHE / f"{photo.stem}-tiled.jpg"
+    if not path.exists():
+        with Image.open(photo) as image:
+            whole = Image.new("RGB", (2 * image.width, 2 * image.height))
+            for left in (0, image.width):
+                for top in (0, image.height):
+                    whole.paste(image, (left, top))
+        CACHE.mkdir(parents=True, exist_ok=True)
+        whole.save(path, quality=70)
+    return path
+
+
 def describe(paths: Sequence[Path]) -> str:
     """Return what the pictures are, for the report: pixels and mean bytes, never their folder."""
     with Image.open(paths[0]) as first:

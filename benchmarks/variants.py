@@ -6,6 +6,7 @@ python -m benchmarks.variants [--thumbor DIR] [--ipx DIR] [--photos DIR]      ab
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 import urllib.request
 from collections import defaultdict
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks import pictures
+from benchmarks.likeness import likeness, reference, size_of
 from benchmarks.peers import IPX, THUMBOR, Peer, Task, add_peer_options, running_peers
 from benchmarks.report import HEADINGS, Bar, add_report_options, block_cells, finish, table
 from benchmarks.rig import Rig, running
@@ -62,6 +64,44 @@ class Numbers:
         return first
 
 
+def urls_of(
+    rig: Rig, contest: Contest, peers: Sequence[Peer], ids: dict[Path, str]
+) -> dict[str, list[str]]:
+    """Return the addresses of a contest's results by contender, one for each source."""
+    task = contest.task
+    ours = [
+        f"{rig.url}/img/insecure/rs:fit:{task.side_px}:{task.side_px}/q:{task.quality}"
+        # An offset that moves nothing, for nothing is cut, and makes another variant.
+        f"/g:ce:{{n}}/plain/{ids[source]}@{task.extension}"
+        for source in contest.sources
+    ]
+    theirs = {
+        peer.name: [peer.url(task, source.name) for source in contest.sources] for peer in peers
+    }
+    return {OURS: ours, **theirs}
+
+
+def judged(
+    rig: Rig, contest: Contest, peers: Sequence[Peer], ids: dict[Path, str]
+) -> list[list[str]]:
+    """Return rows of how true and how large each contender's results are."""
+    rows = []
+    for name, urls in urls_of(rig, contest, peers, ids).items():
+        files = []
+        for url in urls:
+            with urllib.request.urlopen(url.replace("{n}", "0")) as answer:
+                files.append(answer.read())
+        alike = [
+            likeness(data, reference(source, size_of(data)))
+            for data, source in zip(files, contest.sources, strict=True)
+        ]
+        mean_bytes = sum(map(len, files)) / len(files)
+        rows.append(
+            [contest.task.name, name, f"{mean_bytes:,.0f}", f"{statistics.mean(alike):.4f}"]
+        )
+    return rows
+
+
 def measure(
     rig: Rig,
     contest: Contest,
@@ -71,22 +111,11 @@ def measure(
     reverse: bool,
 ) -> dict[str, Block]:
     """Measure every contender once; in reverse order every other round."""
-    task = contest.task
+    first = numbers.take(contest.calls)
     workloads = {
-        OURS: Workload(
-            "fetch",
-            urls=tuple(
-                f"{rig.url}/img/insecure/rs:fit:{task.side_px}:{task.side_px}/q:{task.quality}"
-                # An offset that moves nothing, for nothing is cut, and makes another variant.
-                f"/g:ce:{{n}}/plain/{ids[source]}@{task.extension}"
-                for source in contest.sources
-            ),
-            first=numbers.take(contest.calls),
-        )
+        name: Workload("fetch", urls=tuple(urls), first=first, asked="" if name == OURS else name)
+        for name, urls in urls_of(rig, contest, peers, ids).items()
     }
-    for peer in peers:
-        urls = tuple(peer.url(task, source.name) for source in contest.sources)
-        workloads[peer.name] = Workload("fetch", urls=urls, asked=peer.name)
     order = reversed(workloads) if reverse else iter(workloads)
     return {
         name: rig.measure(workloads[name], callers=CLIENTS, calls=contest.calls) for name in order
@@ -167,17 +196,20 @@ def main() -> int:
                     told = measure(rig, contest, peers, ids, numbers, bool(number % 2))
                     for name, block in told.items():
                         blocks[contest.task.name][name].append(block)
+            quality = [row for contest in planned for row in judged(rig, contest, peers, ids)]
     rows = [
         [task, name, *block_cells(measured)]
         for task, contenders in blocks.items()
         for name, measured in contenders.items()
     ]
     print("\n" + table(("task", "contender", *HEADINGS), rows))
+    print("\n" + table(("task", "contender", "bytes", "SSIM to a float reference"), quality))
     figures = {
+        "quality": quality,
         "blocks": {
             task: {name: [asdict(block) for block in told] for name, told in contenders.items()}
             for task, contenders in blocks.items()
-        }
+        },
     }
     return finish("variants", bars(planned, blocks), figures, options.out)
 
