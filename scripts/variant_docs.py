@@ -73,6 +73,9 @@ EXAMPLES = (
     Example("blur", "w:200/bl:4", "by 4 px"),
     Example("sharpen", "w:200/sh:1.5", ""),
     Example("pixelate", "w:200/pix:10", "squares of 10 px"),
+    Example("gradient", "w:200/gr:0.8:300060:up", "a colour from below"),
+    Example("palette", "w:200/pngo:0:1:8/f:png", "eight colours"),
+    Example("autoquality", "w:200/aq:dssim:0.05:20:90", "as little quality as that takes"),
     Example("quality", "w:200/q:10", "a quality of 10"),
     Example("max-bytes", "w:200/mb:3000", "at most 3,000 bytes"),
 )
@@ -104,14 +107,15 @@ def _row(example: Example) -> str:
 
 
 def _picture(example: Example) -> Path:
-    return PICTURES / f"{example.name}.jpg"
+    return PICTURES / f"{example.name}.{'png' if example.options.endswith('f:png') else 'jpg'}"
 
 
 def _made(example: Example) -> bytes:
     data = (PHOTOS / example.photo).read_bytes()
     if example.before:
         data = _variant(data, example.before, Format.PNG)
-    return _variant(data, example.options, Format.JPEG)
+    made = Format.PNG if _picture(example).suffix == ".png" else Format.JPEG
+    return _variant(data, example.options, made)
 
 
 def _variant(data: bytes, options: str, made: Format) -> bytes:

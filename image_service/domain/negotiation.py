@@ -48,6 +48,8 @@ def resolve(
         quality=quality,
         format_quality=(),
         max_bytes=transform.max_bytes if format_ in LOSSY else 0,
+        auto_quality=transform.auto_quality if format_ in LOSSY else None,
+        colors=transform.colors if format_ is Format.PNG else 0,
     )
     return Resolved(resolved, varies=transform.format is None)
 

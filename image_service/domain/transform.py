@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +63,34 @@ class Watermark:
 
 
 @dataclass(frozen=True)
+class Gradient:
+    """A colour laid over the picture, from nothing to its opacity.
+
+    angle: the way it grows, clockwise degrees from downwards; start, stop: where along that way
+    it begins and where it is full, 0..1.
+    """
+
+    opacity: float
+    color: Color = (0, 0, 0)
+    angle: float = 0.0
+    start: float = 0.0
+    stop: float = 1.0
+
+
+@dataclass(frozen=True)
+class AutoQuality:
+    """The quality, between two, that comes nearest to a target from below.
+
+    method: dssim, 1 / SSIM - 1 of the encoded picture at most target; or size, bytes at most.
+    """
+
+    method: str
+    target: float
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
 class Padding:
     """Room around the picture, in px before dpr."""
 
@@ -78,7 +106,7 @@ class Transform:
 
     The steps are in this order, whatever the order of a URL's options: orientation, trim, crop,
     resize, rotate and flip, cut to the size asked for, colours and filters, extend, padding,
-    background, watermark, encode.
+    background, gradient, watermark, encode.
     """
 
     resizing_type: str = "fit"
@@ -112,6 +140,7 @@ class Transform:
     blur: float = 0.0
     sharpen: float = 0.0
     pixelate: int = 0
+    gradient: Gradient | None = None
     watermark: Watermark | None = None
     # None until it is resolved for a client; then one of OUTPUT_FORMATS.
     format: Format | None = None
@@ -119,6 +148,9 @@ class Transform:
     quality: int = 0
     format_quality: tuple[tuple[Format, int], ...] = ()
     max_bytes: int = 0
+    auto_quality: AutoQuality | None = None
+    # Of a PNG with a palette, 2..256; 0: without one.
+    colors: int = 0
     strip_metadata: bool = True
     keep_copyright: bool = True
     strip_color_profile: bool = True
@@ -161,21 +193,22 @@ def _plain(value: Any) -> Any:
 
 
 def _rich(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name in _GRAVITIES:
-        return Gravity(**value)
-    if name == "trim":
-        color = value["color"]
-        return Trim(**{**value, "color": None if color is None else tuple(color)})
-    if name == "watermark":
-        return Watermark(**{**value, "gravity": Gravity(**value["gravity"])})
-    if name == "padding":
-        return Padding(**value)
-    if name == "background":
-        return tuple(value)
-    if name == "format":
-        return Format(value)
-    if name == "format_quality":
-        return tuple((Format(word), quality) for word, quality in value)
-    return value
+    read = _READERS.get(name)
+    return value if value is None or read is None else read(value)
+
+
+def _colored(value: Any) -> Color | None:
+    return None if value is None else tuple(value)
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(_GRAVITIES, lambda value: Gravity(**value)),
+    "trim": lambda value: Trim(**{**value, "color": _colored(value["color"])}),
+    "gradient": lambda value: Gradient(**{**value, "color": _colored(value["color"])}),
+    "watermark": lambda value: Watermark(**{**value, "gravity": Gravity(**value["gravity"])}),
+    "padding": lambda value: Padding(**value),
+    "auto_quality": lambda value: AutoQuality(**value),
+    "background": _colored,
+    "format": Format,
+    "format_quality": lambda value: tuple((Format(word), quality) for word, quality in value),
+}

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from ..domain.geometry import Plan, position
-from ..domain.transform import Color, Gravity, Transform, Watermark
+from ..domain.transform import Color, Gradient, Gravity, Transform, Watermark
 from ..domain.turns import Size
 
 _WHITE: Color = (255, 255, 255)
@@ -41,6 +41,8 @@ def composed(
         x, y = position(planned.canvas, Size(*picture.size), gravity, planned.dpr)
         left, top = left + x, top + y
     picture = _placed(picture, planned.final, left, top, transform.background, keeps_alpha)
+    if transform.gradient:
+        picture = _shaded(picture, transform.gradient)
     if transform.watermark and watermark:
         picture = _marked(picture, watermark, transform.watermark, planned.dpr)
     return picture
@@ -65,6 +67,24 @@ def _placed(
     ground = Image.new("RGB", size, background or _WHITE)
     ground.paste(picture, (left, top), picture if picture.mode == "RGBA" else None)
     return ground
+
+
+def _shaded(picture: Image.Image, gradient: Gradient) -> Image.Image:
+    """Return the picture under a colour that grows along a way across it."""
+    across = (np.arange(picture.width) + 0.5) / picture.width - 0.5
+    down = (np.arange(picture.height) + 0.5) / picture.height - 0.5
+    angle = np.deg2rad(gradient.angle)
+    # Downwards is 0; clockwise from there is to the left.
+    x, y = -np.sin(angle), np.cos(angle)
+    along = (down[:, None] * y + across[None, :] * x) / (abs(x) + abs(y)) + 0.5
+    length = max(gradient.stop - gradient.start, 1e-6)
+    share = np.clip((along - gradient.start) / length, 0, 1) * gradient.opacity
+    mask = Image.fromarray((share * 255 + 0.5).astype(np.uint8))
+    shade = Image.new("RGB", picture.size, gradient.color)
+    if picture.mode != "RGBA":
+        return Image.composite(shade, picture, mask)
+    shade.putalpha(mask)
+    return Image.alpha_composite(picture, shade)
 
 
 def _marked(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from collections.abc import Callable
 from typing import Any
 
-from PIL import PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from ..domain.formats import Format
+from ..domain.transform import AutoQuality
+from . import auto_quality as auto
 from . import gif
 from .frames import Frames, merged
 from .notes import Notes
@@ -28,6 +31,8 @@ _MAX_SIDES_PX = {
 _MAX_FRAME_MS = {Format.PNG: 65_535, Format.WEBP: 2**24 - 1, Format.AVIF: 2**24 - 1}
 _MAX_JPEG_EXIF_BYTES = 65_533
 _MAX_JPEG_XMP_BYTES = 65_504
+
+Writer = Callable[[Frames, int, Notes], bytes]
 
 
 def takes_alpha(format_: Format) -> bool:
@@ -56,15 +61,29 @@ def _can_hold(format_: Format, size: tuple[int, int]) -> bool:
 
 
 def encode(
-    frames: Frames, format_: Format, quality: int, *, max_bytes: int = 0, notes: Notes | None = None
+    frames: Frames,
+    format_: Format,
+    quality: int,
+    *,
+    max_bytes: int = 0,
+    auto_quality: AutoQuality | None = None,
+    colors: int = 0,
+    notes: Notes | None = None,
 ) -> bytes:
     """Return a file.
 
     Args:
         quality: 1..100, of the lossy formats. max_bytes: 0 for any number; quality is lowered
-            until the file is as small, or as bad as is of use.
+            until the file is as small, or as bad as is of use. auto_quality: in place of quality,
+            of stills. colors: of a still PNG with a palette, 0 for none.
     """
     writer, notes = _WRITERS[format_], notes or Notes()
+    is_still = len(frames.pictures) == 1
+    if auto_quality and is_still and format_ in _LOSSY:
+        write = functools.partial(_at_quality, writer, frames, notes)
+        return auto.best(frames.first, auto_quality, write)
+    if colors and is_still and format_ is Format.PNG:
+        frames = Frames([_with_palette(frames.first, colors)])
     written = writer(frames, quality, notes)
     while max_bytes and format_ in _LOSSY and len(written) > max_bytes and quality > _LEAST_QUALITY:
         # By how much it is too large tells about how far to go.
@@ -73,6 +92,16 @@ def encode(
         quality = max(_LEAST_QUALITY, min(quality - 1, int(quality * factor)))
         written = writer(frames, quality, notes)
     return written
+
+
+def _at_quality(writer: Writer, frames: Frames, notes: Notes, quality: int) -> bytes:
+    return writer(frames, quality, notes)
+
+
+def _with_palette(picture: Image.Image, colors: int) -> Image.Image:
+    if picture.mode == "RGBA":
+        return picture.quantize(colors, method=Image.Quantize.FASTOCTREE)
+    return picture.quantize(colors, method=Image.Quantize.MEDIANCUT)
 
 
 def _saved(frames: Frames, format_: Format, **options: Any) -> bytes:
@@ -150,7 +179,7 @@ def _gif(frames: Frames, quality: int, notes: Notes) -> bytes:  # noqa: ARG001
     return gif.write(frames)
 
 
-_WRITERS: dict[Format, Callable[[Frames, int, Notes], bytes]] = {
+_WRITERS: dict[Format, Writer] = {
     Format.JPEG: _jpeg,
     Format.PNG: _png,
     Format.WEBP: _webp,

@@ -68,7 +68,13 @@ def render(
             is_animated=len(frames.pictures) > 1,
         )
         data = encode(
-            frames, format_, transform.quality, max_bytes=transform.max_bytes, notes=notes
+            frames,
+            format_,
+            transform.quality,
+            max_bytes=transform.max_bytes,
+            auto_quality=transform.auto_quality,
+            colors=transform.colors,
+            notes=notes,
         )
     return Rendering(data, format_, *size)
 

@@ -14,6 +14,8 @@ from image_service.domain.formats import Format
 from image_service.domain.transform import (
     OUTPUT_FORMATS,
     RESIZING_TYPES,
+    AutoQuality,
+    Gradient,
     Gravity,
     Padding,
     Transform,
@@ -45,6 +47,11 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "background": st.none() | COLORS,
     **dict.fromkeys(("blur", "sharpen"), st.floats(0, 100)),
     "watermark": st.none() | st.builds(Watermark, st.floats(0, 1), GRAVITIES, st.floats(0, 100)),
+    "gradient": st.none()
+    | st.builds(Gradient, st.floats(0, 1), COLORS, st.floats(0, 359), st.floats(0, 1)),
+    "auto_quality": st.none()
+    | st.builds(AutoQuality, st.sampled_from(["dssim", "size"]), st.floats(0, 9), SIDES, SIDES),
+    "colors": st.integers(0, 256),
     "format": st.none() | FORMATS,
     "quality": st.integers(0, 100),
     "format_quality": st.lists(
@@ -124,7 +131,9 @@ def test_every_field_counts_in_the_key(name: str) -> None:
         "resizing_type": "fill", "extend": Gravity(), "extend_aspect_ratio": Gravity(),
         "gravity": Gravity("no"), "crop_gravity": Gravity(), "trim": Trim(0),
         "padding": Padding(left=1), "background": (0, 0, 0), "watermark": Watermark(1),
-        "format": Format.PNG, "format_quality": ((Format.PNG, 1),),
+        "gradient": Gradient(1),
+        "auto_quality": AutoQuality("dssim", 0.02, 70, 80), "format": Format.PNG,
+        "format_quality": ((Format.PNG, 1),),
     }  # fmt: skip
     default = getattr(Transform(), name)
     value = other.get(name, not default if isinstance(default, bool) else 7)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from image_service.domain.formats import Format
 from image_service.domain.transform import (
     RESIZING_TYPES,
+    AutoQuality,
+    Gradient,
     Gravity,
     Padding,
     Transform,
@@ -135,6 +137,25 @@ READ: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "blur": [("2.5", {"blur": 2.5}), ("0", {"blur": 0.0}), ("100", {"blur": 100.0})],
     "sharpen": [("0.7", {"sharpen": 0.7}), ("100", {"sharpen": 100.0})],
     "pixelate": [("4", {"pixelate": 4}), ("0", {"pixelate": 0})],
+    "gradient": [
+        ("0.5", {"gradient": Gradient(0.5)}),
+        ("1:f00:left:0.25:0.75", {"gradient": Gradient(1, (255, 0, 0), 90, 0.25, 0.75)}),
+        ("1::-90", {"gradient": Gradient(1, angle=270)}),
+        ("0:fff", {"gradient": None}),
+    ],
+    "autoquality": [
+        ("none", {"auto_quality": None}),
+        ("", {"auto_quality": None}),
+        ("dssim", {"auto_quality": AutoQuality("dssim", 0.02, 70, 80)}),
+        ("dssim:0.01:50:95:0.001", {"auto_quality": AutoQuality("dssim", 0.01, 50, 95)}),
+        ("size:30000:10", {"auto_quality": AutoQuality("size", 30000, 10, 80)}),
+    ],
+    "png_options": [
+        ("0:1", {"colors": 256}),
+        ("f:t:16", {"colors": 16}),
+        ("", {"colors": 0}),
+        ("0:0:16", {"colors": 0}),
+    ],
     "watermark": [
         ("0.5", {"watermark": Watermark(0.5)}),
         ("1:re:3:4", {"watermark": Watermark(1, Gravity("re", 3, 4))}),
@@ -208,6 +229,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "pixelate": (["", "-1", "16385"], "from 0 to 16384"),
     "watermark": (["", "-0.1", "1.1", "1:sm", "1:fp:0:0", "1:ch", "1:no:16385", "1:no:::-1",
                    "1:no:::101"], ""),
+    "gradient": (["", "1.1", "0.5:red", "0.5::north", "0.5::361", "0.5:::2", "0.5::::-1"], ""),
+    "autoquality": (["ml", "dssim:2", "size", "size:-1", "dssim::0", "dssim:::101",
+                     "dssim::90:80"], ""),
+    "png_options": (["1", "0:1:1", "0:1:257", "x", "0:x"], ""),
     "strip_metadata": (["", "no"], "1, t, true, 0, f or false"),
     "keep_copyright": (["", "no"], "1, t, true, 0, f or false"),
     "strip_color_profile": (["", "no"], "1, t, true, 0, f or false"),
@@ -225,10 +250,11 @@ BAD: dict[str, tuple[list[str], str]] = {
 MOST_ARGUMENTS = {
     "resize": 8, "size": 7, "zoom": 2, "extend": 4, "extend_aspect_ratio": 4, "gravity": 3,
     "crop": 5, "trim": 4, "padding": 4, "flip": 2, "background": 3, "adjust": 3, "watermark": 5,
-    "filename": 2,
+    "filename": 2, "gradient": 5, "autoquality": 5, "png_options": 3,
 }  # fmt: skip
 MAY_BE_BARE = ("resize", "size", "padding", "crop", "flip", "trim", "background", "adjust",
-               "cachebuster", "filename", "skip_processing")  # fmt: skip
+               "cachebuster", "filename", "skip_processing", "autoquality",
+               "png_options")  # fmt: skip
 UNLIMITED = ("format_quality", "skip_processing")
 ALIASES = {names.split()[0]: names.split() for names, _ in _TABLE}
 ONE_GOOD = {name: cases[-1][0] for name, cases in {**READ, **READ_ASKED}.items()}
