@@ -38,7 +38,7 @@ from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
 from .storage import LeaseBook, LocalStore, LocalVariants
-from .variants import Variant, Variants, Wanted
+from .variants import Variant, Variants
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +154,8 @@ class Application:
         variants = Variants(manager, renderer, self._cache, self.clock, qualities)
         self.variants = self._off_hub(variants)
         self.cache_counts = variants.counts
-        self.is_current: Callable[[Wanted], bool] = variants.is_current
+        # What of them needs no native thread.
+        self.variants_at_once = variants
         self.renders: Flights[Variant] = Flights(
             at_once=settings.render_worker_count, max_waiting=settings.render_queue
         )

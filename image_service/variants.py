@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -94,8 +93,9 @@ class Variants:
         self._clock = clock
         self._qualities = qualities
         self.counts = CacheCounts()
-        # Pages ask for many variants of one image at once; what it is never changes.
-        self._seen = functools.lru_cache(_IMAGES_REMEMBERED)(originals.get)
+        # By id, with or without extension: pages ask for many variants of one image at once, and
+        # what it is never changes.
+        self._seen: dict[object, Image] = {}
 
     def find(
         self, image_id: object, transform: Transform, taken: Collection[Format] = ()
@@ -105,9 +105,7 @@ class Variants:
         Args: taken: the formats of negotiation.NEGOTIATED that the client says it takes.
         Raises: InvalidImageId, ImageNotFound.
         """
-        image = self._image(image_id)
-        resolved = resolve(transform, image.facts, taken, self._qualities)
-        wanted = Wanted(image, resolved, (image.id, resolved.transform.key))
+        wanted = self._wanted(self._image(image_id), transform, taken)
         variant = self._kept(wanted)
         if variant:
             self.counts.hits += 1
@@ -115,10 +113,35 @@ class Variants:
             self.counts.misses += 1
         return wanted, variant
 
+    def glance(
+        self, image_id: object, transform: Transform, taken: Collection[Format]
+    ) -> Wanted | None:
+        """Return what find() would, where nothing is kept and no waiting is needed to see that.
+
+        So cheap that it may be asked on the hub.
+        """
+        image = self._seen.get(image_id)
+        if image is None or not self._originals.is_there(image):
+            return None
+        wanted = self._wanted(image, transform, taken)
+        if self._store.has(*wanted.key):
+            return None
+        self.counts.misses += 1
+        return wanted
+
     def _image(self, image_id: object) -> Image:
         parse_image_ref(image_id)
-        image = self._seen(image_id)
-        return image if self._originals.is_there(image) else self._originals.get(image_id)
+        image = self._seen.get(image_id)
+        if image is None or not self._originals.is_there(image):
+            image = self._originals.get(image_id)
+            while len(self._seen) >= _IMAGES_REMEMBERED:
+                self._seen.pop(next(iter(self._seen), None), None)
+            self._seen[image_id] = image
+        return image
+
+    def _wanted(self, image: Image, transform: Transform, taken: Collection[Format]) -> Wanted:
+        resolved = resolve(transform, image.facts, taken, self._qualities)
+        return Wanted(image, resolved, (image.id, resolved.transform.key))
 
     def is_current(self, wanted: Wanted) -> bool:
         """Tell whether a variant that was found is surely still good; then it counts as a hit.

@@ -53,6 +53,7 @@ class VariantPagesProvider(CoreProvider):
         settings = app.settings
         self._pages = VariantPages(
             app.variants,
+            app.variants_at_once,
             app.renders,
             _originals(app),
             _sender(app),
@@ -61,7 +62,6 @@ class VariantPagesProvider(CoreProvider):
             cache_control=settings.cache_control,
             # What a server in front sends need not be in memory here.
             memory_bytes=0 if settings.accel_prefix else settings.cache_memory_bytes,
-            is_current=app.is_current,
             is_open_here=settings.opens_unsigned_variants and settings.unsigned_variants == "auto",
             now_s=lambda: app.clock.now_ms() // 1000,
         )

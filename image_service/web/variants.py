@@ -18,6 +18,7 @@ from werkzeug.wrappers import Request, Response
 from ..domain.formats import Format
 from ..domain.negotiation import NEGOTIATED
 from ..domain.signing import Signer
+from ..domain.transform import Transform
 from ..domain.transform_options import Asked
 from ..domain.variant_url import VariantRequest, read_path
 from ..errors import Forbidden
@@ -42,6 +43,7 @@ class VariantPages:
     def __init__(
         self,
         variants: Variants,
+        at_once: Variants,
         flights: Flights[Variant],
         originals: Originals,
         sender: Sender,
@@ -51,12 +53,11 @@ class VariantPages:
         cache_control: str,
         memory_bytes: int,
         is_open_here: bool,
-        is_current: Callable[[Wanted], bool],
         now_s: Callable[[], int],
     ) -> None:
         """Args:
         memory_bytes: how much of what is asked for often stays in memory.
-        is_current: tells without waiting whether a variant that was found is still good.
+        at_once: the same variants, for what is cheap enough to be asked on the hub.
         is_open_here: whether unsigned URLs are believed because only this machine can ask.
         now_s: Unix time.
         """
@@ -66,7 +67,7 @@ class VariantPages:
         self._sender = sender
         self._cache_control = cache_control
         self._is_open_here = is_open_here
-        self._is_current = is_current
+        self._at_once = at_once
         self._now_s = now_s
         self._remembered: LRUCache[_Key, tuple[Wanted, Variant]] = LRUCache(
             memory_bytes, getsizeof=lambda found: found[1].size_bytes + _BYTES_PER_ENTRY
@@ -100,9 +101,7 @@ class VariantPages:
         name = source.id if source.extension is None else f"{source.id}.{source.extension}"
         taken = _taken(request.headers.get("Accept", ""))
         key = (path, taken)
-        found, variant = self._remembered.get(key) or (None, None)
-        if found is None or not self._is_current(found):
-            found, variant = self._variants.find(name, asked.transform, taken)
+        found, variant = self._found(key, name, asked.transform)
         if found.image.facts.format in asked.skipped and not asked.transform.format:
             if variant:
                 variant.close()
@@ -114,6 +113,15 @@ class VariantPages:
         if found.resolved.varies:
             response.headers["Vary"] = "Accept"
         return response
+
+    def _found(self, key: _Key, name: str, transform: Transform) -> tuple[Wanted, Variant | None]:
+        """Return what a client is to get, and that if it is there."""
+        remembered = self._remembered.get(key)
+        if remembered and self._at_once.is_current(remembered[0]):
+            return remembered
+        _, taken = key
+        wanted = self._at_once.glance(name, transform, taken)
+        return (wanted, None) if wanted else self._variants.find(name, transform, taken)
 
     def _remember(self, key: _Key, found: Wanted, variant: Variant) -> None:
         room = self._remembered.maxsize
