@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from .domain.signing import SigningKey
+from .domain.signing import read_keys
 from .domain.strip import Strip
 from .domain.transform_options import parse_options
 from .errors import InvalidArgument
@@ -164,7 +164,7 @@ class Settings(BaseModel):
     @field_validator("signing_keys")
     @classmethod
     def _keys_are_pairs_of_hexadecimals(cls, value: SecretStr) -> SecretStr:
-        read_signing_keys(value.get_secret_value())
+        read_keys(value.get_secret_value())
         return value
 
     @field_validator("eager_presets", mode="before")
@@ -335,23 +335,6 @@ def _core_count() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def read_signing_keys(text: str) -> list[SigningKey]:
-    """Return the keys that key:salt,key:salt spells in hexadecimal digits.
-
-    Raises: ValueError, which repeats nothing of them.
-    """
-    keys = []
-    for pair in text.split(",") if text.strip() else []:
-        key, _, salt = (part.strip() for part in pair.partition(":"))
-        try:
-            keys.append(SigningKey(bytes.fromhex(key), bytes.fromhex(salt)))
-        except ValueError:
-            raise ValueError(f"pair {len(keys) + 1} is not hexadecimal key:salt") from None
-        if not key or not salt:
-            raise ValueError(f"pair {len(keys) + 1} lacks its key or its salt")
-    return keys
 
 
 OUR_KEYS = tuple(

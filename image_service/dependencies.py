@@ -24,10 +24,10 @@ from . import memory
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
-from .config import Settings, read_settings, read_signing_keys
+from .config import Settings, read_settings
 from .domain.formats import Format
 from .domain.outcomes import Delivery
-from .domain.signing import Signer
+from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
 from .errors import StorageUnavailable
 from .flights import Flights
@@ -163,7 +163,7 @@ class Application:
             self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
         )
         self.signer = Signer(
-            read_signing_keys(settings.signing_keys.get_secret_value()),
+            read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,
         )
         checks: dict[str, Callable[[], None]] = {

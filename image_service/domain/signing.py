@@ -33,6 +33,23 @@ class SigningKey:
         return hmac.new(self.key, message, hashlib.sha256).digest()
 
 
+def read_keys(text: str) -> list[SigningKey]:
+    """Return the keys that key:salt,key:salt spells in hexadecimal digits.
+
+    Raises: ValueError, which repeats nothing of them.
+    """
+    keys = []
+    for pair in text.split(",") if text.strip() else []:
+        key, _, salt = (part.strip() for part in pair.partition(":"))
+        try:
+            keys.append(SigningKey(bytes.fromhex(key), bytes.fromhex(salt)))
+        except ValueError:
+            raise ValueError(f"pair {len(keys) + 1} is not hexadecimal key:salt") from None
+        if not key or not salt:
+            raise ValueError(f"pair {len(keys) + 1} lacks its key or its salt")
+    return keys
+
+
 class Signer:
     """Signs with the first key, and believes all of them, so that keys can be changed in peace."""
 

@@ -4,6 +4,7 @@ Nothing here is imported by the service itself; importing it costs nothing, PIL 
 first picture that is made.
 """
 
+from .fake_variants import MemoryVariants
 from .fakes import (
     NOON_MS,
     FixedClock,
@@ -12,7 +13,6 @@ from .fakes import (
     MemoryDisk,
     MemoryRecords,
     MemoryStore,
-    MemoryVariants,
 )
 from .pictures import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,10 +16,8 @@ from ..domain.outcomes import Match
 from ..domain.ports import (
     DuplicateRequest,
     FormatTotals,
-    KeptVariant,
     Page,
     RequestKey,
-    VariantUsage,
 )
 from ..domain.strip import Strip
 from ..errors import Busy, InvalidArgument, InvalidImageId, StorageUnavailable
@@ -158,46 +154,6 @@ class _Asked:
     request: RequestKey
     holder: int
     image: Image | None = None
-
-
-class MemoryVariants:
-    """A VariantStore in memory, of one process."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], tuple[bytes, int]] = {}
-
-    def open(self, image_id: str, name: str) -> KeptVariant | None:
-        """See VariantStore.open."""
-        if (image_id, name) not in self.kept:
-            return None
-        data, made_s = self.kept[image_id, name]
-        return KeptVariant(io.BytesIO(data), made_s)
-
-    def has(self, image_id: str, name: str) -> bool:
-        """See VariantStore.has."""
-        return (image_id, name) in self.kept
-
-    def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
-        """See VariantStore.put."""
-        self.kept[image_id, name] = (data, made_s)
-
-    def only_one(self, image_id: str, name: str) -> AbstractContextManager[None]:  # noqa: ARG002
-        """See VariantStore.only_one."""
-        return contextlib.nullcontext()
-
-    def purge(self, image_id: str) -> None:
-        """See VariantStore.purge."""
-        self.kept = {name: kept for name, kept in self.kept.items() if name[0] != image_id}
-
-    def usage(self) -> VariantUsage:
-        """See VariantStore.usage."""
-        return VariantUsage(len(self.kept), sum(len(data) for data, _ in self.kept.values()))
-
-    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> None:
-        """See VariantStore.sweep."""
-        ids = {image_id for image_id, _ in self.kept}
-        for image_id in ids - known(ids):
-            self.purge(image_id)
 
 
 @dataclass

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from image_service.config import ConfigError, Settings, read_settings, read_signing_keys
-from image_service.domain.signing import SigningKey
+from image_service.config import ConfigError, Settings, read_settings
+from image_service.domain.signing import SigningKey, read_keys
 
 
 def settings(base_dir: Path = Path(), **config: Any) -> Settings:
@@ -16,11 +16,11 @@ def settings(base_dir: Path = Path(), **config: Any) -> Settings:
 
 
 def test_keys_are_pairs_of_hexadecimals_the_first_first() -> None:
-    assert read_signing_keys("00ff:10, 11:12") == [
+    assert read_keys("00ff:10, 11:12") == [
         SigningKey(b"\x00\xff", b"\x10"),
         SigningKey(b"\x11", b"\x12"),
     ]
-    assert read_signing_keys("") == read_signing_keys(" ") == []
+    assert read_keys("") == read_keys(" ") == []
 
 
 @pytest.mark.parametrize("text", ["deadbeef", "00:", ":00", "00:11,", "5ecre7:00", "0:00"])
