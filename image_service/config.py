@@ -121,6 +121,7 @@ class Settings(BaseModel):
     watermark_path: Path | None = None
     render_workers: int = Field(0, ge=0, le=256)
     render_queue: int = Field(64, ge=0, le=10_000)
+    render_memory_bytes: int = Field(2048 * MIB, ge=128 * MIB, le=2**40)
     render_cpu_s: Seconds = 15.0
     render_timeout_s: Seconds = 30.0
 

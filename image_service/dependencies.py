@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import eventlet
 import sqlalchemy as sa
 from eventlet import tpool
 from eventlet.semaphore import Semaphore
@@ -49,6 +50,7 @@ DELIVERY_CONTEXT_KEY = "image_service_delivery"
 
 _HEALTH_TIMEOUT_S = 0.8
 _SHARED_THREADS = 16
+_POLL_S = 0.02
 # Of the shared threads so many may wait for an image worker: reads and checks never do.
 _DECODES_AT_ONCE = 8
 _MAX_VARIANT_BYTES = 128 * 1024 * 1024
@@ -131,7 +133,11 @@ class Application:
         self._sql = self._create_catalogue()
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
-        self._cache = LocalVariants(settings.cache_path, max_bytes=settings.cache_bytes)
+        self._cache = LocalVariants(
+            settings.cache_path,
+            max_bytes=settings.cache_bytes,
+            max_wait_s=settings.render_timeout_s,
+        )
         self._render_pool = self._create_render_pool()
         renderer = PooledRenderer(self._render_pool, _read_watermark(settings.watermark_file))
         manager = StorageManager(
@@ -156,8 +162,11 @@ class Application:
         self.cache_counts = variants.counts
         # What of them needs no native thread.
         self.variants_at_once = variants
-        self.renders: Flights[Variant] = Flights(
-            at_once=settings.render_worker_count, max_waiting=settings.render_queue
+        self.renders: Flights[Variant | None] = Flights(
+            at_once=settings.render_worker_count,
+            max_waiting=settings.render_queue,
+            # The other half of the connections is for those that need not wait.
+            max_followers=settings.http_max_connections // 2,
         )
         self.eager = EagerVariants(
             self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
@@ -231,6 +240,7 @@ class Application:
         limits = replace(
             self._limits(),
             worker_cpu_s=settings.render_cpu_s,
+            worker_memory_bytes=settings.render_memory_bytes,
             # What comes back is no message: a large picture as PNG.
             max_message_bytes=max(settings.max_message_bytes, _MAX_VARIANT_BYTES),
         )
@@ -309,7 +319,10 @@ class Core(SharedExtension):
         gc.set_threshold(*GC_THRESHOLDS)
 
     def stop(self) -> None:
-        """End it after the last call."""
+        """End it after the last call, and after the last render that a client waits for."""
+        deadline_s = time.monotonic() + self.app.settings.shutdown_timeout_s
+        while not self.app.renders.is_idle and time.monotonic() < deadline_s:
+            eventlet.sleep(_POLL_S)
         self.app.stop()
 
     def kill(self) -> None:

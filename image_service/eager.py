@@ -25,7 +25,7 @@ class EagerVariants:
     def __init__(
         self,
         variants: Variants,
-        flights: Flights[Variant],
+        flights: Flights[Variant | None],
         *,
         names: Sequence[str],
         presets: Mapping[str, str],

@@ -242,6 +242,19 @@ class TruncatedImage(CorruptImage):
         return f"The picture is cut short: {self.args[0]}. Send the whole file again."
 
 
+class VariantFailed(ImageServiceError):
+    """Raised when a variant cannot be made of an image that is sound: VariantFailed(why)."""
+
+    code = "variant_failed"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"This variant cannot be made: {self.why}. Ask for a smaller or simpler one."
+
+
 class ChecksumMismatch(ImageServiceError):
     """Raised when the bytes are not those the caller's checksum is of.
 

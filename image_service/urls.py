@@ -30,7 +30,7 @@ class VariantUrls:
         if bool(key) != bool(salt):
             raise ValueError("key and salt go together")
         keys = [SigningKey(bytes.fromhex(key), bytes.fromhex(salt))] if key else []
-        self._signer = Signer(keys, allow_unsigned=False)
+        self._signer = Signer(keys, allow_unsigned=not keys)
         self._base_url = base_url.rstrip("/")
 
     def original(self, image_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 from collections.abc import Collection, Mapping
@@ -13,9 +14,17 @@ from .domain.image import Image, parse_image_ref
 from .domain.negotiation import Resolved, resolve
 from .domain.ports import Clock, Renderer, VariantStore
 from .domain.transform import Transform
-from .errors import ImageDamaged, ImageNotFound
+from .errors import (
+    ImageDamaged,
+    ImageNotFound,
+    StorageFull,
+    StorageUnavailable,
+    VariantFailed,
+)
 
 _IMAGES_REMEMBERED = 1024
+_FAILURES_REMEMBERED = 1024
+_FAILED_FOR_MS = 60_000
 _READ_AT_ONCE_BYTES = 256 * 1024
 
 
@@ -93,6 +102,8 @@ class Variants:
         self._clock = clock
         self._qualities = qualities
         self.counts = CacheCounts()
+        # What was tried in vain is not tried again for every request.
+        self._failed: dict[tuple[str, str], tuple[str, int]] = {}
         # By id, with or without extension: pages ask for many variants of one image at once, and
         # what it is never changes.
         self._seen: dict[object, Image] = {}
@@ -152,21 +163,27 @@ class Variants:
         self.counts.hits += is_current
         return is_current
 
-    def make(self, wanted: Wanted) -> Variant:
-        """Return a variant that was not kept, made now unless another process has made it.
+    def make(self, wanted: Wanted) -> Variant | None:
+        """Make a variant that was not kept, unless another process has made it.
 
-        Its content is bytes, for any number of clients that waited for it.
-        Raises: ImageNotFound, ImageDamaged, TooManyPixels, TooManyFrames, CorruptImage, Busy.
+        Returns: it, with its bytes, for any number of clients that waited for it; None for a large
+            one that is kept now: each client finds it.
+        Raises: ImageNotFound, ImageDamaged, TooManyPixels, TooManyFrames, VariantFailed, Busy.
         """
+        why, until_ms = self._failed.get(wanted.key, ("", 0))
+        if self._clock.now_ms() < until_ms:
+            raise VariantFailed(why)
         with self._store.only_one(*wanted.key):
-            kept = self._store.open(*wanted.key)
-            if kept:
-                with kept.file as file:
-                    return _variant(file.read(), kept.made_s, wanted)
+            if self._store.has(*wanted.key):
+                return None
             data = self._render(wanted)
             made_s = self._clock.now_ms() // 1000
-            self._store.put(*wanted.key, data, made_s=made_s)
+            # What cannot be kept is sent all the same.
+            with contextlib.suppress(StorageUnavailable, StorageFull):
+                self._store.put(*wanted.key, data, made_s=made_s)
         self._check_not_deleted(wanted.image)
+        if len(data) > _READ_AT_ONCE_BYTES and self._store.has(*wanted.key):
+            return None
         return _variant(data, made_s, wanted)
 
     def _render(self, wanted: Wanted) -> bytes:
@@ -175,7 +192,13 @@ class Variants:
             original = file.read()
         if len(original) != image.size_bytes:
             raise ImageDamaged(image.id)
-        return self._renderer.render(original, image.facts, wanted.transform).data
+        try:
+            return self._renderer.render(original, image.facts, wanted.transform).data
+        except VariantFailed as exc:
+            while len(self._failed) >= _FAILURES_REMEMBERED:
+                self._failed.pop(next(iter(self._failed), wanted.key), None)
+            self._failed[wanted.key] = (exc.why, self._clock.now_ms() + _FAILED_FOR_MS)
+            raise
 
     def _check_not_deleted(self, image: Image) -> None:
         """Take the variant back if its image was deleted while it was made."""

@@ -6,13 +6,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from .formats import Format
+from .geometry import plan
 from .image import PictureFacts
 from .transform import Transform
+from .turns import Size
 
 LOSSY = frozenset((Format.JPEG, Format.WEBP, Format.AVIF))
 NEGOTIATED = (Format.AVIF, Format.WEBP)
 """What a client is only sent if it says that it takes it, the smallest first."""
 
+# Larger ones take too much time and memory for what they save.
+_NEGOTIATED_PIXELS = {Format.AVIF: 10_000_000, Format.WEBP: 25_000_000}
 _SHOWN_EVERYWHERE = frozenset((Format.JPEG, Format.PNG, Format.GIF))
 _ANIMATES_EVERYWHERE = frozenset((Format.GIF, Format.PNG))
 
@@ -60,12 +64,19 @@ def _best_format(transform: Transform, facts: PictureFacts, taken: Collection[Fo
         if Format.WEBP in taken:
             return Format.WEBP
         return facts.format if facts.format in _ANIMATES_EVERYWHERE else Format.GIF
-    for format_ in NEGOTIATED:
-        if format_ in taken:
+    pixels = _final_pixels(transform, facts)
+    for format_, most in _NEGOTIATED_PIXELS.items():
+        if format_ in taken and pixels <= most:
             return format_
     if facts.format in _SHOWN_EVERYWHERE:
         return facts.format
     return Format.PNG if _may_be_transparent(transform, facts) else Format.JPEG
+
+
+def _final_pixels(transform: Transform, facts: PictureFacts) -> int:
+    upright = Size(facts.width, facts.height)
+    width, height = plan(upright.swapped if transform.rotate % 180 else upright, transform).final
+    return width * height
 
 
 def _may_be_transparent(transform: Transform, facts: PictureFacts) -> bool:

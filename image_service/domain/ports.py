@@ -242,12 +242,12 @@ class VariantStore(Protocol):
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """Keep a variant; what was used longest ago goes where there are too many bytes.
 
-        Where there is no room at all nothing is kept, and nothing raised.
+        Nothing is kept that is larger than all there is room for.
         Args: made_s: Unix time.
         """
 
     def only_one(self, image_id: str, name: str) -> AbstractContextManager[None]:
-        """Keep all other threads and processes that want to make the same variant waiting."""
+        """Keep others, of any process, that want to make the same variant waiting, for a time."""
 
     def purge(self, image_id: str) -> None:
         """Remove all of an image's variants."""

@@ -59,9 +59,14 @@ class Signer:
         self._allow_unsigned = allow_unsigned
 
     def sign(self, path: str) -> str:
-        """Return the signature for a path, see SigningKey.digest; UNSIGNED without a key."""
-        if not self._keys:
+        """Return the signature for a path, see SigningKey.digest; UNSIGNED where none is needed.
+
+        Raises: Forbidden where one is, and there is no key.
+        """
+        if not self._keys and self._allow_unsigned:
             return UNSIGNED
+        if not self._keys:
+            raise Forbidden("No variants are served here: the operator must set signing_keys.")
         return base64.urlsafe_b64encode(self._keys[0].digest(path)).rstrip(b"=").decode()
 
     def verify(self, signature: str, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -147,5 +148,8 @@ def _spelled(value: Any) -> str:
         return ""
     if not isinstance(value, (str, int, float)) or "/" in str(value):
         raise InvalidArgument("transform", "arguments must be text without slashes, or numbers")
+    if isinstance(value, float) and math.isfinite(value):
+        text = repr(value).removesuffix(".0")
+        return f"{value:.20f}" if "e" in text else text
     # What a caller gives is meant as it is; in a URL's options "%" begins percent-encoding.
     return str(value).replace("%", "%25")

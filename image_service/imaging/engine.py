@@ -13,7 +13,7 @@ from ..domain.image import Findings, PictureFacts
 from ..domain.ports import Rendering
 from ..domain.strip import Strip
 from ..domain.transform import Transform
-from ..errors import CorruptImage
+from ..errors import CorruptImage, VariantFailed
 from .pool import Job, WorkerPool
 
 
@@ -61,7 +61,11 @@ class PooledRenderer:
             "transform": transform.to_json(),
             "watermark": self._watermark if transform.watermark else None,
         }
-        reply, payload = self._pool.submit(request, data).result()
+        try:
+            reply, payload = self._pool.submit(request, data).result()
+        except CorruptImage as exc:
+            # It was sound when it was uploaded: this is about what is asked for.
+            raise VariantFailed(str(exc.args[0]).replace("decoding it", "making it")) from exc
         return Rendering(payload, Format(reply["format"]), reply["width"], reply["height"])
 
     def check(self) -> None:

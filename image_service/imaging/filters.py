@@ -39,7 +39,9 @@ def _changes(transform: Transform) -> list[Change]:
     if transform.sharpen:
         changes.append(lambda picture: _sharpened(picture, transform.sharpen))
     if transform.pixelate > 1:
-        changes.append(lambda picture: _pixelated(picture, transform.pixelate))
+        changes.append(
+            lambda picture: _pixelated(picture, min(transform.pixelate, max(picture.size)))
+        )
     return changes
 
 
@@ -85,6 +87,7 @@ def _contrasted(contrast: float) -> Change:
 
 
 def _pixelated(picture: Image.Image, side_px: int) -> Image.Image:
+    side_px = min(side_px, max(picture.size))
     small = picture.reduce(side_px)
     large = small.resize((small.width * side_px, small.height * side_px), Image.Resampling.NEAREST)
     return large.crop((0, 0, *picture.size))

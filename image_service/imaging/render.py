@@ -60,13 +60,14 @@ def render(
         notes = kept_notes(picture, source.data, transform, opened.kept_profile)
         for each in frames.pictures:
             each.info = {}  # Pillow's writers would take from it what is not to be kept
-        size = frames.first.size
-        format_ = possible_format(
-            transform.format,
-            size,
-            has_alpha=frames.first.mode == "RGBA",
-            is_animated=len(frames.pictures) > 1,
-        )
+    size = frames.first.size
+    format_ = possible_format(
+        transform.format,
+        size,
+        has_alpha=frames.first.mode == "RGBA",
+        is_animated=len(frames.pictures) > 1,
+    )
+    try:
         data = encode(
             frames,
             format_,
@@ -76,6 +77,8 @@ def render(
             colors=transform.colors,
             notes=notes,
         )
+    except (OSError, ValueError) as exc:
+        raise MemoryError from exc  # so encoders tell of memory that they do not get
     return Rendering(data, format_, *size)
 
 

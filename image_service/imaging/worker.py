@@ -81,7 +81,7 @@ def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
         "format": rendered.format.value,
         "width": rendered.width,
         "height": rendered.height,
-        "large": source.pixels > _LARGE_PIXELS,
+        "large": max(source.pixels, rendered.width * rendered.height) > _LARGE_PIXELS,
     }
     return reply, rendered.data
 

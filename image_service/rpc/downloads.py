@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -13,7 +14,7 @@ from ..domain.formats import Format
 from ..domain.signing import Signer
 from ..domain.transform_options import Asked, parse_options
 from ..domain.variant_url import make_path, spell_options, split_options
-from ..errors import ImageDamaged, InvalidArgument
+from ..errors import Busy, ImageDamaged, InvalidArgument
 from ..flights import Flights
 from ..manager import StorageManager
 from ..variants import Variant, Variants
@@ -82,18 +83,24 @@ class Downloads:
         self,
         manager: StorageManager,
         variants: Variants,
-        flights: Flights[Variant],
+        flights: Flights[Variant | None],
         *,
         presets: Mapping[str, str],
         max_bytes: int,
+        max_rendering: int,
         call_off_hub: Callable[..., Any],
     ) -> None:
-        """Args: max_bytes: how much one reply carries."""
+        """Args:
+        max_bytes: how much one reply carries.
+        max_rendering: how many calls may wait for renders at a time.
+        """
         self._manager = manager
         self._variants = variants
         self._flights = flights
         self._presets = presets
         self._max_bytes = max_bytes
+        self._max_rendering = max_rendering
+        self._rendering = 0
         self._call_off_hub = call_off_hub
 
     def read(self, image_id: object, transform: object, offset: object, length: object) -> Download:
@@ -125,14 +132,34 @@ class Downloads:
 
     def _variant(self, image_id: object, asked: Asked, start: int, count: int) -> Download:
         wanted, variant = self._variants.find(image_id, asked.transform)
+        if wanted.image.facts.format in asked.skipped and not asked.transform.format:
+            if variant:
+                variant.close()
+            return self._original(image_id, start, count)
         if variant is None:
             make = functools.partial(self._variants.make, wanted)
-            variant = self._flights.share(wanted.key, make, lambda: True)
+            with self._turn():
+                variant = self._flights.share(wanted.key, make, lambda: True)
+        if variant is None:
+            wanted, variant = self._variants.find(image_id, asked.transform)
+        if variant is None:
+            raise Busy("the picture was made, and room was needed for others at once")
         if isinstance(variant.content, bytes):
             data = variant.content[start : start + count]
         else:
             _, data = self._call_off_hub(_read_part, variant.content, start, count)
         return self._part(wanted.image.id, data, start, variant.size_bytes, variant.format)
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let no more calls wait for renders than leaves others room. Raises: Busy."""
+        if self._rendering >= self._max_rendering:
+            raise Busy(f"{self._rendering} downloads wait for pictures that are being made")
+        self._rendering += 1
+        try:
+            yield
+        finally:
+            self._rendering -= 1
 
     def _part(
         self, image_id: str, data: bytes, start: int, size_bytes: int, format_: Format

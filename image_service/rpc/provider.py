@@ -25,17 +25,25 @@ class LinksProvider(CoreProvider):
 class DownloadsProvider(CoreProvider):
     """Injects Downloads: `downloads = DownloadsProvider()`."""
 
-    def get_dependency(self, worker_ctx: Any) -> Downloads:  # noqa: ARG002
-        """See DependencyProvider."""
+    _downloads: Downloads
+
+    def start(self) -> None:
+        """Make the one there is: it counts."""
         app = self.core.app
-        return Downloads(
+        self._downloads = Downloads(
             app.manager,
             app.variants,
             app.renders,
             presets=app.settings.presets,
             max_bytes=app.settings.max_upload_bytes,
+            # The rest of the lane is for uploads, and for what needs no render.
+            max_rendering=max(1, app.settings.upload_concurrency // 2),
             call_off_hub=cast(Any, tpool.execute),
         )
+
+    def get_dependency(self, worker_ctx: Any) -> Downloads:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._downloads
 
 
 class EagerProvider(CoreProvider):

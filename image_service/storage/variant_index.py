@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..native import threading
 
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 1.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS variants (
     image_id TEXT NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, used_ms INTEGER NOT NULL,
@@ -41,12 +41,14 @@ class VariantIndex:
     def __init__(self, path: Path) -> None:
         """Open it; it is made where it is missing, its folder is not."""
         self._lock = threading.Lock()
+        self._path = path
         self._connection = sqlite3.connect(
             path, timeout=_TIMEOUT_S, isolation_level=None, check_same_thread=False
         )
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
+        self._inode = path.stat().st_ino
 
     def add(self, name: Name, size_bytes: int, used_ms: int) -> None:
         """Note a variant; one of the same name is replaced."""
@@ -72,18 +74,27 @@ class VariantIndex:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany("DELETE FROM variants WHERE image_id = ? AND name = ?", names)
 
+    def forget_unused(self, name: Name, used_ms: int) -> bool:
+        """Forget a variant unless it was used or made again since; return whether it was."""
+        statement = "DELETE FROM variants WHERE image_id = ? AND name = ? AND used_ms = ?"
+        with self._lock:
+            return self._connection.execute(statement, (*name, used_ms)).rowcount > 0
+
     def forget_image(self, image_id: str) -> None:
         """Forget all variants of an image."""
         with self._lock:
             self._connection.execute("DELETE FROM variants WHERE image_id = ?", (image_id,))
 
-    def oldest(self, count: int) -> list[tuple[Name, int]]:
-        """Return the variants used longest ago, each with its bytes."""
+    def oldest(self, count: int) -> list[tuple[Name, int, int]]:
+        """Return the variants used longest ago, each with its bytes and when that was."""
         with self._lock:
             rows = self._connection.execute(
-                "SELECT image_id, name, bytes FROM variants ORDER BY used_ms LIMIT ?", (count,)
+                "SELECT image_id, name, bytes, used_ms FROM variants ORDER BY used_ms LIMIT ?",
+                (count,),
             ).fetchall()
-        return [((image_id, name), size_bytes) for image_id, name, size_bytes in rows]
+        return [
+            ((image_id, name), size_bytes, used_ms) for image_id, name, size_bytes, used_ms in rows
+        ]
 
     def totals(self) -> tuple[int, int]:
         """Return how many variants there are, and their bytes."""
@@ -99,6 +110,14 @@ class VariantIndex:
                 (after, count),
             ).fetchall()
         return [image_id for (image_id,) in rows]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the file at its path is still the one that is open."""
+        try:
+            return self._path.stat().st_ino == self._inode
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close the file."""

@@ -30,6 +30,7 @@ _STATUS = {
     "too_many_frames": 413,
     "too_many_scans": 413,
     "metadata_too_large": 413,
+    "variant_failed": 422,
     "forbidden": 403,
     "busy": 503,
     "storage_unavailable": 503,

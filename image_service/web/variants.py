@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-import re
 import socket
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ from ..domain.signing import Signer
 from ..domain.transform import Transform
 from ..domain.transform_options import Asked
 from ..domain.variant_url import VariantRequest, read_path
-from ..errors import Forbidden
+from ..errors import Busy, Forbidden
 from ..flights import Abandoned, Flights
 from ..variants import Variant, Variants, Wanted
 from .conditions import Version
@@ -31,7 +30,9 @@ _PREFIX = "/img/"
 _PATHS_REMEMBERED = 4096
 _BYTES_PER_ENTRY = 4096
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
-_MAX_AGE = re.compile(r"(s-maxage|max-age)=([0-9]+)")
+_AGES = frozenset(("max-age", "s-maxage"))
+# What lets caches keep something past its age.
+_LASTING = frozenset(("immutable", "stale-while-revalidate", "stale-if-error"))
 
 _Key = tuple[str, tuple[Format, ...]]
 """A path, and what of NEGOTIATED the client takes."""
@@ -44,7 +45,7 @@ class VariantPages:
         self,
         variants: Variants,
         at_once: Variants,
-        flights: Flights[Variant],
+        flights: Flights[Variant | None],
         originals: Originals,
         sender: Sender,
         *,
@@ -106,8 +107,11 @@ class VariantPages:
             if variant:
                 variant.close()
             return self._raw(request, wanted)
+        variant = variant or self._make(request, found)
         if variant is None:
-            variant = self._make(request, found)
+            found, variant = self._variants.find(name, asked.transform, taken)
+        if variant is None:
+            raise Busy("the picture was made, and room was needed for others at once")
         self._remember(key, found, variant)
         response = self._sender.send(request, self._content(found, variant, asked))
         if found.resolved.varies:
@@ -129,7 +133,7 @@ class VariantPages:
         if isinstance(variant.content, bytes) and is_small:
             self._remembered[key] = (found, variant)
 
-    def _make(self, request: Request, wanted: Wanted) -> Variant:
+    def _make(self, request: Request, wanted: Wanted) -> Variant | None:
         make = functools.partial(self._variants.make, wanted)
         try:
             return self._flights.share(wanted.key, make, lambda: _is_there(request))
@@ -163,10 +167,15 @@ class VariantPages:
         if not asked.expires_s:
             return self._cache_control
         left_s = asked.expires_s - self._now_s()
-        limited = _MAX_AGE.sub(
-            lambda match: f"{match[1]}={min(int(match[2]), left_s)}", self._cache_control
-        )
-        return limited.replace(", immutable", "")
+        kept, ages = [], []
+        for directive in self._cache_control.split(","):
+            name, _, value = directive.strip().partition("=")
+            if name.lower() in _AGES:
+                ages.append((name.lower(), min(int(value), left_s) if value.isdigit() else left_s))
+            elif name.lower() not in _LASTING:
+                kept.append(directive.strip())
+        told = ages or [("max-age", left_s)]
+        return ", ".join([*kept, *(f"{name}={seconds}" for name, seconds in told)])
 
 
 def _raw_path(request: Request) -> str:
@@ -197,7 +206,10 @@ def _is_there(request: Request) -> bool:
 
 def _check_is_from_here(request: Request) -> None:
     """Refuse what comes through a proxy, or by a name that another site has given this machine."""
-    host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    try:
+        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
+    except ValueError:
+        host = ""
     if not _is_loopback(host) or any(name in request.headers for name in _FORWARDED):
         raise Forbidden(
             "Unsigned URLs are served to this machine alone. Set signing_keys, or "

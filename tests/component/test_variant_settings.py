@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable
 
+import eventlet
 import pytest
 
 from image_service.domain.signing import Signer, SigningKey
@@ -154,3 +155,29 @@ def test_hits_and_misses_are_counted(make_service: Callable[..., Service]) -> No
         info = rpc.get_storage_info()
     assert (info["cacheHits"], info["cacheMisses"]) == (2, 1)
     assert info["cacheBytes"] > 0
+
+
+def test_a_sound_picture_is_never_called_damaged_for_what_was_asked(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make_service(render_memory_bytes=700 * 2**20)
+    image_id = service.upload(noise(64, "png"))["imageId"]
+    large = path(image_id, "rs:force:7000:7000:1/bl:5", "@avif")
+    status, code, detail = problem(*service.get(large))
+    assert (status, code) == (422, "variant_failed")
+    assert "Ask for a smaller" in detail
+    renders = Renders(service, monkeypatch)
+    assert problem(*service.get(large))[:2] == (422, "variant_failed")
+    assert renders.begun == [], "it is not tried again at once"
+    renders.go_on()
+    assert service.get(path(image_id, "w:10"))[0].status == 200
+
+
+def test_stopping_waits_for_renders_that_have_begun(make_service: Callable[..., Service]) -> None:
+    service = make_service()
+    image_id = service.upload(noise(300, "png"))["imageId"]
+    asked = eventlet.spawn(service.get, path(image_id, "rs:force:3000:3000:1/f:avif"))
+    wait_until(lambda: any(flight.has_begun for flight in service.app.renders._flights.values()))
+    service.stop()
+    answer, body = asked.wait()
+    assert (answer.status, opened(body).size) == (200, (3000, 3000))

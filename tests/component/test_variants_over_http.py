@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import eventlet
 import pytest
@@ -212,3 +213,28 @@ def test_bytes_over_rpc_are_the_originals_or_a_variants(service: Service, photo:
     assert variant["file"] == service.get(path(photo, "rs:fit:30:30", "@jpg"))[1]
     assert unknown["error"]["code"] == "image_not_found"
     assert unknown["file"] == b""
+
+
+def test_a_host_that_is_none_is_refused_quietly(service: Service, photo: str) -> None:
+    for host in ("[", "[::1", "a:b:c"):
+        assert service.get(path(photo, "w:10"), {"Host": host})[0].status == 403
+
+
+def test_downloads_that_wait_for_renders_leave_room_for_uploads(
+    service: Service, photo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renders = Renders(service, monkeypatch)
+
+    def download(width: int) -> Any:
+        with service.rpc() as rpc:
+            return rpc.download_image(photo, transform=f"w:{width}")
+
+    waiting = [eventlet.spawn(download, 130 + number) for number in range(6)]
+    wait_until(lambda: len(service.app.renders._flights) == 4)
+    service.upload(noise(16, "png"))
+    with service.rpc() as rpc:
+        assert rpc.download_image(photo)["success"]
+    renders.go_on()
+    replies = [green.wait() for green in waiting]
+    codes = [reply.get("error", {}).get("code") for reply in replies]
+    assert sorted(codes, key=str) == [None] * 4 + ["busy"] * 2

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from image_service.domain.ports import VariantStore, VariantUsage
+from image_service.errors import StorageUnavailable
 from image_service.native import threading
 from image_service.storage import LocalVariants
+from image_service.storage.variant_index import VariantIndex
 from image_service.testing import MemoryVariants
 
 IMAGE = "img_1700000000000_abcdefghij0123456789"
@@ -172,6 +177,93 @@ def test_variants_that_no_index_knows_are_cleared_away(local: LocalVariants, roo
     again.close()
 
 
+def test_a_folder_deleted_under_two_processes_is_one_again(
+    local: LocalVariants, root: Path
+) -> None:
+    other = LocalVariants(root, max_bytes=10_000)
+    put(other, OTHER, "a1", b"first")
+    shutil.rmtree(root)
+    put(local, IMAGE, "a1", b"second")
+    put(other, OTHER, "a2", b"third")
+    assert local.usage() == other.usage() == VariantUsage(files=2, bytes=11)
+    other.close()
+
+
+def test_a_damaged_index_is_thrown_away_at_the_start(local: LocalVariants, root: Path) -> None:
+    put(local, IMAGE, "a1", b"first")
+    local.close()
+    (root / "index.sqlite3").write_bytes(random.Random(1).randbytes(8192))
+    again = LocalVariants(root, max_bytes=10_000)
+    again.prepare()
+    assert again.usage() == VariantUsage(files=0, bytes=0)
+    put(again, IMAGE, "a1", b"second")
+    assert content(again, IMAGE, "a1") == b"second"
+    again.close()
+
+
+def test_an_index_that_is_damaged_at_work_is_thrown_away(local: LocalVariants, root: Path) -> None:
+    for number in range(50):
+        put(local, IMAGE, f"a{number}", bytes(100))
+    for file in root.glob("index.sqlite3*"):
+        with file.open("r+b") as opened:
+            opened.write(random.Random(2).randbytes(file.stat().st_size))
+    for _ in range(3):
+        with contextlib.suppress(StorageUnavailable):
+            put(local, IMAGE, "b1", b"first")
+    put(local, IMAGE, "b2", b"second")
+    assert content(local, IMAGE, "b2") == b"second"
+
+
+def test_what_was_made_anew_is_not_forgotten_by_an_eviction(
+    local: LocalVariants, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = LocalVariants(root, max_bytes=10_000)
+    now_ms = iter(range(1, 1000))
+    monkeypatch.setattr("image_service.storage.variants._now_ms", lambda: next(now_ms))
+    for number in range(10):
+        put(local, IMAGE, f"a{number}", bytes(1000))
+    oldest = VariantIndex.oldest
+
+    def used_meanwhile(index: VariantIndex, count: int) -> Any:
+        found = oldest(index, count)
+        monkeypatch.setattr(VariantIndex, "oldest", oldest)
+        other.purge(OTHER)
+        put(other, IMAGE, "a0", bytes(999))
+        return found
+
+    monkeypatch.setattr(VariantIndex, "oldest", used_meanwhile)
+    put(local, IMAGE, "b1", bytes(1000))
+    assert content(local, IMAGE, "a0") == bytes(999)
+    files = list(root.glob(f"*/{IMAGE}/*"))
+    assert local.usage() == VariantUsage(len(files), sum(file.stat().st_size for file in files))
+    other.close()
+
+
+def test_what_cannot_be_locked_is_made_all_the_same(local: LocalVariants, root: Path) -> None:
+    shutil.rmtree(root)
+    root.write_bytes(b"in the way")
+    with local.only_one(IMAGE, "a1"):
+        pass
+    with pytest.raises(StorageUnavailable):
+        put(local, IMAGE, "a1", b"first")
+    root.unlink()
+
+
+def test_nobody_waits_for_ever_for_a_process_that_was_stopped(root: Path) -> None:
+    patient = LocalVariants(root, max_bytes=1000, max_wait_s=0.2)
+    with patient.only_one(IMAGE, "a1"):
+        entered = threading.Event()
+
+        def work() -> None:
+            with patient.only_one(IMAGE, "a1"):
+                entered.set()
+
+        thread = in_thread(work)
+        assert entered.wait(WAIT_S)
+        thread.join(WAIT_S)
+    patient.close()
+
+
 @pytest.mark.parametrize("name", ["../a", "a/b", "", "a.b", "ä"])
 def test_no_name_leads_out_of_the_folder(local: LocalVariants, name: str) -> None:
     for use in (local.open, lambda i, n: local.put(i, n, b"x", made_s=MADE_S)):
@@ -206,6 +298,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from image_service.storage import LocalVariants
+from image_service.storage.variant_index import VariantIndex
 store = LocalVariants(Path(sys.argv[1]), max_bytes=1000)
 with store.only_one(sys.argv[2], "a1"):
     print("in", flush=True)

@@ -56,6 +56,7 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
     ("truncated_image", False, errors.TruncatedImage("why"), ["why", "whole file"]),
     ("checksum_mismatch", True, errors.ChecksumMismatch(SHA, SHA[:-1] + "1"), [SHA, "again"]),
     ("busy", True, errors.Busy("why"), ["why", "Try again"]),
+    ("variant_failed", False, errors.VariantFailed("why"), ["why", "smaller"]),
     ("forbidden", False, errors.Forbidden("The URL's time is over."), ["time is over"]),
     ("storage_full", True, errors.StorageFull(), ["full", "operator"]),
     ("storage_unavailable", True, errors.StorageUnavailable("why"), ["why", "Try again"]),
@@ -74,7 +75,7 @@ CONTRACT_CODES = set(
         corrupt_image truncated_image image_too_large too_many_pixels too_many_frames
         invalid_filename invalid_argument quota_exceeded storage_full storage_unavailable
         image_damaged internal_error unauthorized forbidden rate_limited upload_not_found
-        offset_mismatch checksum_mismatch busy reply_too_large
+        offset_mismatch checksum_mismatch busy reply_too_large variant_failed
         too_many_scans metadata_too_large""",
     )
 )

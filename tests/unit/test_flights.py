@@ -108,3 +108,25 @@ def test_one_who_is_killed_while_working_leaves_no_slot_taken(work: Work) -> Non
     flights: Flights[str] = Flights(at_once=1, max_waiting=5)
     start(flights, work, "a").kill()
     assert flights.share("b", lambda: "b done", wanted) == "b done"
+
+
+def test_followers_are_bounded_too(work: Work) -> None:
+    flights: Flights[str] = Flights(at_once=1, max_waiting=0, max_followers=2)
+    greens = [start(flights, work, "a") for _ in range(3)]
+    with pytest.raises(Busy, match="2 requests"):
+        flights.share("a", work("a"), wanted)
+    work.may_end.send()
+    assert [green.wait() for green in greens] == ["a done"] * 3
+    assert flights.share("a", lambda: "again", wanted) == "again"
+
+
+def test_what_nobody_wants_any_more_takes_nobodys_place(work: Work) -> None:
+    flights: Flights[str] = Flights(at_once=1, max_waiting=1)
+    first = start(flights, work, "a")
+    gone = start(flights, work, "b", lambda: False)
+    last = start(flights, work, "c")
+    work.may_end.send()
+    assert [first.wait(), last.wait()] == ["a done", "c done"]
+    with pytest.raises(Abandoned):
+        gone.wait()
+    assert flights.is_idle

@@ -49,6 +49,22 @@ def test_the_smallest_format_that_the_client_takes_and_that_loses_nothing(
     assert (resolved.transform.format, resolved.varies) == (expected, True)
 
 
+@pytest.mark.parametrize(
+    ("width", "rotate", "expected"),
+    [(4000, 0, F.AVIF), (4001, 0, F.WEBP), (10_001, 0, F.JPEG), (4001, 90, F.WEBP)],
+)
+def test_large_variants_are_not_made_in_formats_that_take_long(
+    width: int, rotate: int, expected: Format
+) -> None:
+    large = PictureFacts(format=F.JPEG, width=20_000, height=12_500)
+    if rotate:
+        large = PictureFacts(format=F.JPEG, width=12_500, height=20_000)
+    transform = Transform(width=width, rotate=rotate)
+    assert resolve(transform, large, BOTH, QUALITIES).transform.format is expected
+    named = Transform(width=width, format=F.AVIF)
+    assert resolve(named, large, BOTH, QUALITIES).transform.format is F.AVIF
+
+
 def test_a_format_that_is_asked_for_is_given_to_everybody() -> None:
     resolved = resolve(Transform(format=F.PNG), facts(F.JPEG), BOTH, QUALITIES)
     assert (resolved.transform.format, resolved.varies) == (F.PNG, False)

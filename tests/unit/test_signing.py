@@ -159,10 +159,12 @@ def test_no_text_is_more_than_forbidden(signature: str) -> None:
 
 def test_without_keys_nothing_is_believed_unless_that_is_allowed() -> None:
     closed = Signer([], allow_unsigned=False)
-    assert closed.sign(PATH) == UNSIGNED == "insecure"
+    with pytest.raises(Forbidden, match="signing_keys"):
+        closed.sign(PATH)
     for signature in (UNSIGNED, "", "A" * 43, SIGNATURE):
         assert not is_believed(closed, signature)
     opened = Signer([], allow_unsigned=True)
+    assert opened.sign(PATH) == UNSIGNED == "insecure"
     assert is_believed(opened, opened.sign(PATH))
     assert is_believed(opened, "")
 
