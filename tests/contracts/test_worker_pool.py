@@ -346,7 +346,8 @@ def test_a_worker_knows_no_secrets_and_holds_no_files_of_the_service(
         PooledEngine(pool).analyse(jpeg(), Format.JPEG).result()
         proc = Path(f"/proc/{pool.pids()[0]}")
         names = {each.partition(b"=")[0] for each in (proc / "environ").read_bytes().split(b"\0")}
-        assert names - {b""} == {b"LC_ALL", b"OPENBLAS_NUM_THREADS", b"PILLOW_BLOCKS_MAX"}
+        tuning = {b"OPENBLAS_NUM_THREADS", b"PILLOW_BLOCKS_MAX", b"VIPS_CONCURRENCY"}
+        assert names - {b""} == {b"LC_ALL", *tuning}
         assert b"secret" not in (proc / "cmdline").read_bytes()
         assert {int(fd.name) for fd in (proc / "fd").iterdir()} <= {0, 1, 2}
         limits = (proc / "limits").read_text()
