@@ -12,13 +12,16 @@ from PIL import Image, PngImagePlugin
 from ..domain.formats import Format
 from ..domain.transform import AutoQuality
 from . import auto_quality as auto
-from . import gif
+from . import gif, vips
 from .frames import Frames, merged
 from .notes import Notes
 
 # AVIF of less than this on a side is refused by common decoders.
 _MIN_AVIF_SIDE_PX = 16
 _PROGRESSIVE_PIXELS = 300_000
+# 8 is 5 % smaller than 9, for three times the time.
+_AVIF_SPEED, _AVIF_SPEED_OF_LARGE = 8, 9
+_AVIF_PIXELS = 1_000_000
 _LEAST_QUALITY = 10
 _LOSSY = frozenset((Format.JPEG, Format.WEBP, Format.AVIF))
 _NO_ALPHA = frozenset((Format.JPEG,))
@@ -137,6 +140,10 @@ def _jpeg(frames: Frames, quality: int, notes: Notes) -> bytes:
 
 
 def _png(frames: Frames, quality: int, notes: Notes) -> bytes:  # noqa: ARG001
+    is_bare = len(frames.pictures) == 1 and notes == Notes()
+    fast = vips.png(frames.first) if is_bare else None
+    if fast:
+        return fast
     texts = PngImagePlugin.PngInfo()
     if notes.xmp:
         texts.add_itxt("XML:com.adobe.xmp", notes.xmp.decode("utf-8", "replace"))
@@ -167,12 +174,16 @@ def _avif(frames: Frames, quality: int, notes: Notes) -> bytes:
         merged(frames, _MAX_FRAME_MS[Format.AVIF]),
         Format.AVIF,
         quality=quality,
-        speed=9,
+        speed=_AVIF_SPEED if _pixels(frames) <= _AVIF_PIXELS else _AVIF_SPEED_OF_LARGE,
         max_threads=1,
         icc_profile=notes.icc_profile,
         exif=notes.exif,
         xmp=notes.xmp,
     )
+
+
+def _pixels(frames: Frames) -> int:
+    return frames.first.width * frames.first.height * len(frames.pictures)
 
 
 def _gif(frames: Frames, quality: int, notes: Notes) -> bytes:  # noqa: ARG001

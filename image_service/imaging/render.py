@@ -15,7 +15,7 @@ from ..domain.ports import Rendering
 from ..domain.transform import Transform, Trim
 from ..domain.turns import UPRIGHT, Box, Size, before_turn, combined, then, turned_size
 from ..errors import TooManyFrames, TooManyPixels
-from . import color, decoders, smart
+from . import color, decoders, smart, vips
 from . import trim as trimming
 from .compose import composed
 from .encode import encode, possible_format, takes_alpha, takes_profile
@@ -192,7 +192,7 @@ class _Renderer:
 
         Args: stored: the size it has in full; it may be open at a smaller one.
         """
-        pixels = color.plain(picture)
+        pixels = self._pixels(picture)
         whole = turned_size(stored, turn)
         region = self._region(pixels, whole, planned, turn)
         left, top = self._result_position(pixels, whole, region, planned, turn)
@@ -206,6 +206,12 @@ class _Renderer:
             keeps_alpha=takes_alpha(transform.format or Format.PNG),
             watermark=self._watermark,
         )
+
+    def _pixels(self, picture: Image.Image) -> Image.Image:
+        source = self._opened.source
+        is_png = source.format is Format.PNG and picture is self._opened.picture
+        fast = vips.decoded(source.data, picture) if is_png and source.frames == 1 else None
+        return fast or color.plain(picture)
 
     def _converted(self, picture: Image.Image) -> Image.Image:
         """Return picture in RGB or RGBA: in sRGB, or in a space of its own that is kept."""

@@ -1,6 +1,7 @@
-"""Resizing by libvips, where the optional package is installed: the same filter in less time.
+"""What libvips does in less time, where the optional package is installed: resizing, and PNG.
 
-Pillow's own takes 6 ms for a photo of 0.4 MP that becomes 0.2 MP, this 2.6 ms.
+Lanczos of 0.4 MP to 0.2 MP: 2.6 ms against Pillow's 6. A PNG of 1 MP: decoded in 14 ms against 23,
+one of 0.07 MP written 5 % smaller in the same 7 ms.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ _REDUCING_GAP = 3.0
 # Into pixels that are premultiplied, for filtering, and back.
 _PREMULTIPLIED = {"RGBA": "RGBa", "LA": "La"}
 _BANDS = {"L": 1, "La": 2, "RGB": 3, "RGBa": 4, "CMYK": 4}
+
+_PNG_BITS_AT, _PNG_COLORS_AT = 24, 25
+# Grey, RGB and RGBA: what needs no looking up.
+_PNG_MODES = {0: "L", 2: "RGB", 6: "RGBA"}
+_PNG_COMPRESSION = 6
 
 _loaded: Any = None
 
@@ -71,3 +77,33 @@ def resized(
         return None
     result = Image.frombytes(mode, size, made.write_to_memory())
     return result if mode == pixels.mode else result.convert(pixels.mode)
+
+
+def decoded(data: bytes, picture: Image.Image) -> Image.Image | None:
+    """Return the pixels of a PNG.
+
+    Args: picture: the same as Pillow opened it.
+    Returns: None where this is not for it: the package is missing, or it is not of 8 bits, has a
+        palette or a transparent colour, or is damaged, which Pillow tells.
+    """
+    mode = _PNG_MODES.get(data[_PNG_COLORS_AT])
+    is_plain = data[_PNG_BITS_AT] == 8 and "transparency" not in picture.info
+    if not _loaded or not is_plain or mode != picture.mode:
+        return None
+    try:
+        image = _loaded.Image.pngload_buffer(data, access="sequential", fail_on="truncated")
+        return Image.frombytes(mode, picture.size, image.write_to_memory())
+    except (_loaded.Error, ValueError):
+        return None
+
+
+def png(picture: Image.Image) -> bytes | None:
+    """Return the file of a still, RGB or RGBA, None without the package."""
+    if not _loaded or picture.mode not in ("RGB", "RGBA"):
+        return None
+    bands = len(picture.mode)
+    image = _loaded.Image.new_from_memory(picture.tobytes(), *picture.size, bands, "uchar")
+    written: bytes = image.copy(interpretation="srgb").pngsave_buffer(
+        compression=_PNG_COMPRESSION, filter="all", keep="none"
+    )
+    return written

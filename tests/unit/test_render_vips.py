@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,3 +106,38 @@ def test_a_variant_is_as_true_by_it() -> None:
     data = saved(photo((1200, 900)))
     shown = variant(data, width=300)
     assert psnr(shown, lanczos(pixels(data), (300, 225))) > 42
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_png_is_decoded_to_the_same_pixels(mode: str) -> None:
+    data = saved(photo((300, 200), mode))
+    with Image.open(io.BytesIO(data)) as opened:
+        made = vips.decoded(data, opened)
+        assert made
+        assert (made.mode, made.size) == (mode, (300, 200))
+        assert np.array_equal(np.asarray(made), np.asarray(opened))
+
+
+def test_a_png_it_does_not_read_is_left_to_pillow() -> None:
+    picture = photo((60, 40))
+    palette = saved(picture.quantize(16))
+    clear = saved(picture, transparency=(1, 2, 3))
+    deep = saved(Image.fromarray(np.zeros((4, 4), np.uint16)))
+    cut = saved(picture)[:-2000]
+    for data in (palette, clear, deep, cut):
+        with Image.open(io.BytesIO(data)) as opened:
+            assert vips.decoded(data, opened) is None
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_png_it_writes_has_the_same_pixels_and_is_smaller(mode: str) -> None:
+    picture = photo((300, 200), mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    written = vips.png(picture)
+    assert written
+    with Image.open(io.BytesIO(written)) as opened:
+        assert (opened.format, opened.mode) == ("PNG", mode)
+        assert np.array_equal(np.asarray(opened), np.asarray(picture))
+        assert not set(opened.info) - {"dpi"}
+    assert len(written) < len(saved(picture, compress_level=3))
