@@ -7,7 +7,7 @@ import datetime as dt
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 from .domain.formats import Format, sniff
 from .domain.image import Image, parse_image_ref
@@ -21,6 +21,9 @@ from .errors import (
     StorageUnavailable,
     VariantFailed,
 )
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 _IMAGES_REMEMBERED = 1024
 _FAILURES_REMEMBERED = 1024
@@ -145,9 +148,7 @@ class Variants:
         image = self._seen.get(image_id)
         if image is None or not self._originals.is_there(image):
             image = self._originals.get(image_id)
-            while len(self._seen) >= _IMAGES_REMEMBERED:
-                self._seen.pop(next(iter(self._seen), None), None)
-            self._seen[image_id] = image
+            _remember(self._seen, image_id, image, most=_IMAGES_REMEMBERED)
         return image
 
     def _wanted(self, image: Image, transform: Transform, taken: Collection[Format]) -> Wanted:
@@ -195,9 +196,8 @@ class Variants:
         try:
             return self._renderer.render(original, image.facts, wanted.transform).data
         except VariantFailed as exc:
-            while len(self._failed) >= _FAILURES_REMEMBERED:
-                self._failed.pop(next(iter(self._failed), wanted.key), None)
-            self._failed[wanted.key] = (exc.why, self._clock.now_ms() + _FAILED_FOR_MS)
+            until_ms = self._clock.now_ms() + _FAILED_FOR_MS
+            _remember(self._failed, wanted.key, (exc.why, until_ms), most=_FAILURES_REMEMBERED)
             raise
 
     def _check_not_deleted(self, image: Image) -> None:
@@ -220,6 +220,14 @@ class Variants:
             kept.file.close()
             file = None
         return replace(_variant(start, kept.made_s, wanted, file), path=kept.path)
+
+
+def _remember(memory: dict[K, V], key: K, value: V, *, most: int) -> None:
+    """Put a value in a bounded memory, in the oldest one's place. Several threads may at once."""
+    while len(memory) >= most:
+        with contextlib.suppress(StopIteration, RuntimeError):
+            memory.pop(next(iter(memory)), None)
+    memory[key] = value
 
 
 def _variant(start: bytes, made_s: int, wanted: Wanted, file: BinaryIO | None = None) -> Variant:

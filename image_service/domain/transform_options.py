@@ -64,6 +64,10 @@ class Asked:
     is_raw: bool = False
     skipped: tuple[Format, ...] = ()
 
+    def skips(self, original: Format) -> bool:
+        """Tell whether an original of this format is one of those skipped."""
+        return original in self.skipped and not self.transform.format
+
 
 Presets = Mapping[str, str]
 
@@ -131,7 +135,6 @@ class _Reading:
 
 
 _ASKED = frozenset(("expires_s", "filename", "is_attachment", "is_raw", "skipped"))
-
 
 _PRESET_NAMES = ("preset", "pr")
 _TABLE: tuple[tuple[str, Reader], ...] = (

@@ -10,6 +10,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from ..domain.formats import Format
+from ..domain.negotiation import LOSSY
 from ..domain.transform import AutoQuality
 from . import auto_quality as auto
 from . import gif, vips
@@ -23,7 +24,6 @@ _PROGRESSIVE_PIXELS = 300_000
 _AVIF_SPEED, _AVIF_SPEED_OF_LARGE = 8, 9
 _AVIF_PIXELS = 1_000_000
 _LEAST_QUALITY = 10
-_LOSSY = frozenset((Format.JPEG, Format.WEBP, Format.AVIF))
 _NO_ALPHA = frozenset((Format.JPEG,))
 _MAX_SIDES_PX = {
     Format.WEBP: 16_383,
@@ -82,13 +82,13 @@ def encode(
     """
     writer, notes = _WRITERS[format_], notes or Notes()
     is_still = len(frames.pictures) == 1
-    if auto_quality and is_still and format_ in _LOSSY:
+    if auto_quality and is_still and format_ in LOSSY:
         write = functools.partial(_at_quality, writer, frames, notes)
         return auto.best(frames.first, auto_quality, write)
     if colors and is_still and format_ is Format.PNG:
         frames = Frames([_with_palette(frames.first, colors)])
     written = writer(frames, quality, notes)
-    while max_bytes and format_ in _LOSSY and len(written) > max_bytes and quality > _LEAST_QUALITY:
+    while max_bytes and format_ in LOSSY and len(written) > max_bytes and quality > _LEAST_QUALITY:
         # By how much it is too large tells about how far to go.
         excess = len(written) / max_bytes
         factor = 0.5 if excess > 2 else 0.75 if excess > 1.3 else 0.9

@@ -16,6 +16,7 @@ from ..domain.transform_options import Asked, parse_options
 from ..domain.variant_url import make_path, spell_options, split_options
 from ..errors import Busy, ImageDamaged, InvalidArgument
 from ..flights import Flights
+from ..making import make_shared
 from ..manager import StorageManager
 from ..variants import Variant, Variants
 
@@ -131,19 +132,15 @@ class Downloads:
         return self._part(image.id, data, start, size_bytes, image.facts.format)
 
     def _variant(self, image_id: object, asked: Asked, start: int, count: int) -> Download:
-        wanted, variant = self._variants.find(image_id, asked.transform)
-        if wanted.image.facts.format in asked.skipped and not asked.transform.format:
+        find = functools.partial(self._variants.find, image_id, asked.transform)
+        wanted, variant = find()
+        if asked.skips(wanted.image.facts.format):
             if variant:
                 variant.close()
             return self._original(image_id, start, count)
         if variant is None:
-            make = functools.partial(self._variants.make, wanted)
             with self._turn():
-                variant = self._flights.share(wanted.key, make, lambda: True)
-        if variant is None:
-            wanted, variant = self._variants.find(image_id, asked.transform)
-        if variant is None:
-            raise Busy("the picture was made, and room was needed for others at once")
+                wanted, variant = make_shared(self._variants, self._flights, wanted, find)
         if isinstance(variant.content, bytes):
             data = variant.content[start : start + count]
         else:

@@ -20,8 +20,9 @@ from ..domain.signing import Signer
 from ..domain.transform import Transform
 from ..domain.transform_options import Asked
 from ..domain.variant_url import VariantRequest, read_path
-from ..errors import Busy, Forbidden
+from ..errors import Forbidden
 from ..flights import Abandoned, Flights
+from ..making import make_shared
 from ..variants import Variant, Variants, Wanted
 from .conditions import Version
 from .delivery import Content, Originals, Sender, disposition
@@ -82,7 +83,7 @@ class VariantPages:
         """Return the answer with a variant's bytes.
 
         Raises: Forbidden, InvalidArgument, InvalidImageId, ImageNotFound, ImageDamaged,
-            TooManyPixels, TooManyFrames, CorruptImage, Busy, StorageUnavailable;
+            TooManyPixels, TooManyFrames, VariantFailed, Busy, StorageUnavailable;
             PreconditionFailed, RequestedRangeNotSatisfiable, ClientDisconnected.
         """
         if self._is_open_here:
@@ -103,15 +104,13 @@ class VariantPages:
         taken = _taken(request.headers.get("Accept", ""))
         key = (path, taken)
         found, variant = self._found(key, name, asked.transform)
-        if found.image.facts.format in asked.skipped and not asked.transform.format:
+        if asked.skips(found.image.facts.format):
             if variant:
                 variant.close()
             return self._raw(request, wanted)
-        variant = variant or self._make(request, found)
         if variant is None:
-            found, variant = self._variants.find(name, asked.transform, taken)
-        if variant is None:
-            raise Busy("the picture was made, and room was needed for others at once")
+            find = functools.partial(self._variants.find, name, asked.transform, taken)
+            found, variant = self._make(request, found, find)
         self._remember(key, found, variant)
         response = self._sender.send(request, self._content(found, variant, asked))
         if found.resolved.varies:
@@ -133,10 +132,15 @@ class VariantPages:
         if isinstance(variant.content, bytes) and is_small:
             self._remembered[key] = (found, variant)
 
-    def _make(self, request: Request, wanted: Wanted) -> Variant | None:
-        make = functools.partial(self._variants.make, wanted)
+    def _make(
+        self,
+        request: Request,
+        wanted: Wanted,
+        find: Callable[[], tuple[Wanted, Variant | None]],
+    ) -> tuple[Wanted, Variant]:
+        is_wanted = functools.partial(_is_there, request)
         try:
-            return self._flights.share(wanted.key, make, lambda: _is_there(request))
+            return make_shared(self._variants, self._flights, wanted, find, is_wanted)
         except Abandoned:
             raise ClientDisconnected from None
 
