@@ -25,7 +25,7 @@ from . import memory
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
-from .config import Settings, read_settings
+from .config import read_settings
 from .domain.formats import Format
 from .domain.outcomes import Delivery
 from .domain.signing import Signer, read_keys
@@ -38,6 +38,7 @@ from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
+from .settings import Settings
 from .storage import LeaseBook, LocalStore, LocalVariants
 from .variants import Variant, Variants
 
@@ -139,7 +140,7 @@ class Application:
             max_wait_s=settings.render_timeout_s,
         )
         self._render_pool = self._create_render_pool()
-        renderer = PooledRenderer(self._render_pool, _read_watermark(settings.watermark_file))
+        renderer = PooledRenderer(self._render_pool, _watermarks(settings))
         manager = StorageManager(
             self._local,
             self._sql,
@@ -274,8 +275,9 @@ def _check_all(*checks: Callable[[], None]) -> None:
         check()
 
 
-def _read_watermark(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None
+def _watermarks(settings: Settings) -> dict[str, bytes]:
+    """Return the files of watermarks by name, that without one as ""."""
+    return {name: path.read_bytes() for name, path in settings.watermark_files.items()}
 
 
 def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:

@@ -21,9 +21,10 @@ from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native
-from .config import ConfigError, Settings, read_settings
+from .config import ConfigError, read_settings
 from .errors import ImageServiceError
 from .service import ImageService
+from .settings import Settings
 from .storage import LeaseBook, LocalStore
 from .web.server import listen
 

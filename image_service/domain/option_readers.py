@@ -38,6 +38,7 @@ from .transform import (
 MAX_SCALE = 100.0
 MAX_SIGMA = 100.0
 MAX_FILENAME_CHARACTERS = 255
+MAX_NAME_CHARACTERS = 100
 CUTTING = (*COMPASS, "fp", "sm")
 
 Changes = dict[str, Any]
@@ -232,6 +233,14 @@ def read_watermark(option: str, arguments: Arguments) -> Changes:
     where = gravity(option, [position or "ce", x, y], _WATERMARK)
     size = number(option, scale, low=0, high=MAX_SCALE) if scale else 0.0
     return {"watermark": Watermark(strength, where, size) if strength else None}
+
+
+def read_watermark_name(option: str, arguments: Arguments) -> Changes:
+    """See transform_options."""
+    name = from_base64(option, one(option, arguments))
+    if len(name) > MAX_NAME_CHARACTERS or not is_clean(name):
+        raise InvalidArgument(option, f"it must be at most {MAX_NAME_CHARACTERS} characters")
+    return {"watermark_name": name}
 
 
 def read_format_quality(option: str, arguments: Arguments) -> Changes:

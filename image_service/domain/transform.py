@@ -142,6 +142,7 @@ class Transform:
     pixelate: int = 0
     gradient: Gradient | None = None
     watermark: Watermark | None = None
+    watermark_name: str = ""
     # None until it is resolved for a client; then one of OUTPUT_FORMATS.
     format: Format | None = None
     # 0 until it is resolved: 1..100.

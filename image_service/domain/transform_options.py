@@ -39,6 +39,7 @@ from .option_readers import (
     read_size,
     read_trim,
     read_watermark,
+    read_watermark_name,
     read_zoom,
 )
 from .option_values import MAX_SIDE_PX, gravity, one, output_format, word
@@ -170,6 +171,7 @@ _TABLE: tuple[tuple[str, Reader], ...] = (
     ("pixelate pix", integers("pixelate", 0, MAX_SIDE_PX)),
     ("gradient gr", read_gradient),
     ("watermark wm", read_watermark),
+    ("watermark_url wmu", read_watermark_name),
     ("strip_metadata sm", booleans("strip_metadata")),
     ("keep_copyright kcr", booleans("keep_copyright")),
     ("strip_color_profile scp", booleans("strip_color_profile")),

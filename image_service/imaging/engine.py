@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgpack
@@ -13,7 +14,7 @@ from ..domain.image import Findings, PictureFacts
 from ..domain.ports import Rendering
 from ..domain.strip import Strip
 from ..domain.transform import Transform
-from ..errors import CorruptImage, VariantFailed
+from ..errors import CorruptImage, InvalidArgument, VariantFailed
 from .pool import Job, WorkerPool
 
 
@@ -43,10 +44,10 @@ class PooledAnalysis:
 class PooledRenderer:
     """Renders variants in worker processes of their own: uploads never wait for them."""
 
-    def __init__(self, pool: WorkerPool, watermark: bytes | None = None) -> None:
-        """Args: watermark: the file of the picture that transforms may put over others."""
+    def __init__(self, pool: WorkerPool, watermarks: Mapping[str, bytes] | None = None) -> None:
+        """Args: watermarks: files of pictures to put over others; "" where no name is told."""
         self._pool = pool
-        self._watermark = watermark
+        self._watermarks = watermarks or {}
 
     def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
         """See Renderer.render."""
@@ -59,7 +60,7 @@ class PooledRenderer:
                 "pixels": facts.width * facts.height * facts.frames,
             },
             "transform": transform.to_json(),
-            "watermark": self._watermark if transform.watermark else None,
+            "watermark": self._watermark(transform),
         }
         try:
             reply, payload = self._pool.submit(request, data).result()
@@ -67,6 +68,12 @@ class PooledRenderer:
             # It was sound when it was uploaded: this is about what is asked for.
             raise VariantFailed(str(exc.args[0]).replace("decoding it", "making it")) from exc
         return Rendering(payload, Format(reply["format"]), reply["width"], reply["height"])
+
+    def _watermark(self, transform: Transform) -> bytes | None:
+        name = transform.watermark_name
+        if name and name not in self._watermarks:
+            raise InvalidArgument("watermark_url", f"there is no watermark named {name[:40]!r}")
+        return self._watermarks.get(name) if transform.watermark else None
 
     def check(self) -> None:
         """See Renderer.check."""

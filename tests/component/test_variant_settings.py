@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import eventlet
+import PIL.Image
 import pytest
 
 from image_service.domain.signing import Signer, SigningKey
@@ -181,3 +183,24 @@ def test_stopping_waits_for_renders_that_have_begun(make_service: Callable[..., 
     service.stop()
     answer, body = asked.wait()
     assert (answer.status, opened(body).size) == (200, (3000, 3000))
+
+
+def test_a_watermark_is_chosen_by_its_name(
+    make_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    colors = {"": (255, 0, 0), "logo": (0, 255, 0)}
+    for name, color in colors.items():
+        PIL.Image.new("RGB", (4, 4), color).save(tmp_path / f"mark{name}.png")
+    service = make_service(
+        watermark_path=str(tmp_path / "mark.png"),
+        watermarks={"logo": str(tmp_path / "marklogo.png")},
+    )
+    image_id = service.upload(picture("png", (16, 16)))["imageId"]
+    for option, color in (("wm:1:nowe", colors[""]), ("wm:1:nowe/wmu:bG9nbw", colors["logo"])):
+        answer, body = service.get(path(image_id, f"{option}/f:png"))
+        assert answer.status == 200
+        assert opened(body).convert("RGB").getpixel((1, 1)) == color
+    answer, body = service.get(path(image_id, "wm:1/wmu:c2VhbA"))
+    status, code, detail = problem(answer, body)
+    assert (status, code) == (400, "invalid_argument")
+    assert "'seal'" in detail

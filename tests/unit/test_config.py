@@ -14,12 +14,11 @@ from nameko.cli.main import setup_yaml_parser
 from image_service.config import (
     NAMEKO_KEYS,
     OUR_KEYS,
-    STRICT,
     ConfigError,
-    Settings,
     environment_name,
     read_settings,
 )
+from image_service.settings import STRICT, Settings
 
 FILE = Path(__file__).resolve().parents[2] / "config.yaml"
 TEXT = FILE.read_text(encoding="utf-8")

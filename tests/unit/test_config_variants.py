@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from image_service.config import ConfigError, Settings, read_settings
+from image_service.config import ConfigError, read_settings
 from image_service.domain.signing import SigningKey, read_keys
+from image_service.settings import Settings
 
 
 def settings(base_dir: Path = Path(), **config: Any) -> Settings:
@@ -87,7 +88,12 @@ def test_a_watermark_must_be_there_and_small(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="watermark_path"):
         settings(tmp_path, watermark_path="mark.png")
     (tmp_path / "mark.png").write_bytes(bytes(10))
-    assert settings(tmp_path, watermark_path="mark.png").watermark_file == tmp_path / "mark.png"
+    with_mark = settings(tmp_path, watermark_path="mark.png", watermarks={"logo": "mark.png"})
+    mark = tmp_path / "mark.png"
+    assert with_mark.watermark_files == {"": mark, "logo": mark}
+    assert settings(tmp_path, watermarks='{"logo": "mark.png"}').watermark_files == {"logo": mark}
+    with pytest.raises(ConfigError, match=r"watermarks: 'seal'.*IMAGE_SERVICE_WATERMARKS"):
+        settings(tmp_path, watermarks={"seal": "seal.png"})
     (tmp_path / "mark.png").write_bytes(bytes(600_000))
     with pytest.raises(ConfigError, match="524288"):
         settings(tmp_path, watermark_path="mark.png")

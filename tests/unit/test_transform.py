@@ -47,6 +47,7 @@ STRATEGIES: dict[str, st.SearchStrategy[Any]] = {
     "background": st.none() | COLORS,
     **dict.fromkeys(("blur", "sharpen"), st.floats(0, 100)),
     "watermark": st.none() | st.builds(Watermark, st.floats(0, 1), GRAVITIES, st.floats(0, 100)),
+    "watermark_name": st.sampled_from(["", "logo", "seal"]),
     "gradient": st.none()
     | st.builds(Gradient, st.floats(0, 1), COLORS, st.floats(0, 359), st.floats(0, 1)),
     "auto_quality": st.none()
@@ -131,7 +132,7 @@ def test_every_field_counts_in_the_key(name: str) -> None:
         "resizing_type": "fill", "extend": Gravity(), "extend_aspect_ratio": Gravity(),
         "gravity": Gravity("no"), "crop_gravity": Gravity(), "trim": Trim(0),
         "padding": Padding(left=1), "background": (0, 0, 0), "watermark": Watermark(1),
-        "gradient": Gradient(1),
+        "watermark_name": "logo", "gradient": Gradient(1),
         "auto_quality": AutoQuality("dssim", 0.02, 70, 80), "format": Format.PNG,
         "format_quality": ((Format.PNG, 1),),
     }  # fmt: skip

@@ -163,6 +163,7 @@ READ: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("0.5::::0.2", {"watermark": Watermark(0.5, CE, 0.2)}),
         ("0:no", {"watermark": None}),
     ],
+    "watermark_url": [("", {}), ("bG9nbw", {"watermark_name": "logo"})],
     "strip_metadata": [("0", {"strip_metadata": False})],
     "keep_copyright": [("f", {"keep_copyright": False})],
     "strip_color_profile": [("False", {"strip_color_profile": False})],
@@ -229,6 +230,8 @@ BAD: dict[str, tuple[list[str], str]] = {
     "pixelate": (["", "-1", "16385"], "from 0 to 16384"),
     "watermark": (["", "-0.1", "1.1", "1:sm", "1:fp:0:0", "1:ch", "1:no:16385", "1:no:::-1",
                    "1:no:::101"], ""),
+    "watermark_url": (["logo!", "b", "_w", base64.urlsafe_b64encode(bytes(8)).decode(),
+                       base64.urlsafe_b64encode(b"x" * 101).decode()], ""),
     "gradient": (["", "1.1", "0.5:red", "0.5::north", "0.5::361", "0.5:::2", "0.5::::-1"], ""),
     "autoquality": (["ml", "dssim:2", "size", "size:-1", "dssim::0", "dssim:::101",
                      "dssim::90:80"], ""),
@@ -253,7 +256,7 @@ MOST_ARGUMENTS = {
     "filename": 2, "gradient": 5, "autoquality": 5, "png_options": 3,
 }  # fmt: skip
 MAY_BE_BARE = ("resize", "size", "padding", "crop", "flip", "trim", "background", "adjust",
-               "cachebuster", "filename", "skip_processing", "autoquality",
+               "cachebuster", "filename", "watermark_url", "skip_processing", "autoquality",
                "png_options")  # fmt: skip
 UNLIMITED = ("format_quality", "skip_processing")
 ALIASES = {names.split()[0]: names.split() for names, _ in _TABLE}
