@@ -5,6 +5,7 @@ Runs in worker processes only; what is opened here has passed `probe` when it wa
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -117,6 +118,32 @@ def _upright(source: Source, transform: Transform) -> int:
     return UPRIGHT
 
 
+class _Pixels:
+    """A picture's pixels, decoded no sooner than somebody looks at them."""
+
+    def __init__(self, picture: Image.Image, opened: _Opened) -> None:
+        self._picture = picture
+        self._data = opened.source.data
+        is_still = opened.source.frames == 1 and picture is opened.picture
+        self._is_png = is_still and opened.source.format is Format.PNG
+
+    @functools.cached_property
+    def whole(self) -> Image.Image:
+        """All of them, plain."""
+        fast = vips.decoded(self._data, self._picture) if self._is_png else None
+        return fast or color.plain(self._picture)
+
+    def resized(self, stored: Size, box: Box, result: Size, turn: int) -> Image.Image:
+        """See scaling.resized."""
+        is_looked_at = "whole" in vars(self)
+        if self._is_png and not is_looked_at:
+            size = turned_size(result, turn)
+            fast = vips.resized_png(self._data, self._picture, size, box)
+            if fast:
+                return fast
+        return resized(self.whole, stored, box, result, turn)
+
+
 class _Renderer:
     """Renders the frames of one original."""
 
@@ -192,12 +219,12 @@ class _Renderer:
 
         Args: stored: the size it has in full; it may be open at a smaller one.
         """
-        pixels = self._pixels(picture)
+        pixels = _Pixels(picture, self._opened)
         whole = turned_size(stored, turn)
         region = self._region(pixels, whole, planned, turn)
         left, top = self._result_position(pixels, whole, region, planned, turn)
         box = before_turn(source_box(region, planned, left, top), turn, stored)
-        upright = color.turned(resized(pixels, stored, box, planned.result, turn), turn)
+        upright = color.turned(pixels.resized(stored, box, planned.result, turn), turn)
         converted = self._converted(upright)
         return composed(
             filtered(converted, transform),
@@ -207,26 +234,21 @@ class _Renderer:
             watermark=self._watermark,
         )
 
-    def _pixels(self, picture: Image.Image) -> Image.Image:
-        source = self._opened.source
-        is_png = source.format is Format.PNG and picture is self._opened.picture
-        fast = vips.decoded(source.data, picture) if is_png and source.frames == 1 else None
-        return fast or color.plain(picture)
-
     def _converted(self, picture: Image.Image) -> Image.Image:
         """Return picture in RGB or RGBA: in sRGB, or in a space of its own that is kept."""
         profile = None if self._opened.kept_profile else self._opened.profile
         return color.to_srgb(picture, profile)
 
     def _find(
-        self, pixels: Image.Image, whole: Size, region: Box, inner: tuple[float, float], turn: int
+        self, pixels: _Pixels, whole: Size, region: Box, inner: tuple[float, float], turn: int
     ) -> tuple[float, float]:
         """Return where in a region its most striking part of this size begins.
 
         All in px of the whole upright picture, which pixels show at any scale before turning.
         """
-        factor = max(1, min(pixels.size) // _OVERVIEW_PX)
-        small = pixels.reduce(factor) if factor > 1 else pixels
+        all_of_them = pixels.whole
+        factor = max(1, min(all_of_them.size) // _OVERVIEW_PX)
+        small = all_of_them.reduce(factor) if factor > 1 else all_of_them
         upright = color.turned(color.to_srgb(small, None), turn)
         x, y = upright.width / whole.width, upright.height / whole.height
         left, top = round(region.left * x), round(region.top * y)
@@ -239,7 +261,7 @@ class _Renderer:
         found = smart.find(part, seen)
         return found[0] / x, found[1] / y
 
-    def _region(self, pixels: Image.Image, whole: Size, planned: Plan, turn: int) -> Box:
+    def _region(self, pixels: _Pixels, whole: Size, planned: Plan, turn: int) -> Box:
         """Return the part of the upright picture that is cut out first."""
         gravity = self._transform.crop_gravity or self._transform.gravity
         if gravity.kind != "sm" or planned.crop == whole:
@@ -255,7 +277,7 @@ class _Renderer:
         return Box(left, top, left + planned.crop.width, top + planned.crop.height)
 
     def _result_position(
-        self, pixels: Image.Image, whole: Size, region: Box, planned: Plan, turn: int
+        self, pixels: _Pixels, whole: Size, region: Box, planned: Plan, turn: int
     ) -> tuple[int, int]:
         """Return left and top of the result within the scaled region."""
         scaled, result = planned.scaled, planned.result

@@ -51,32 +51,32 @@ def resized(
         the box begins or ends between pixels.
     """
     mode = _PREMULTIPLIED.get(pixels.mode, pixels.mode)
-    edges = [round(edge) for edge in box]
-    left, top, width, height = edges[0], edges[1], edges[2] - edges[0], edges[3] - edges[1]
-    is_between = any(
-        abs(edge - whole) > _TOLERANCE_PX for edge, whole in zip(box, edges, strict=True)
-    )
-    if (
-        not _loaded
-        or is_between
-        or mode not in _BANDS
-        or size.width > width
-        or size.height > height
-    ):
+    if not _loaded or mode not in _BANDS or not _is_for_it(size, box):
         return None
     stored = pixels if mode == pixels.mode else pixels.convert(mode)
     image = _loaded.Image.new_from_memory(
         stored.tobytes(), stored.width, stored.height, _BANDS[mode], "uchar"
     )
-    if (width, height) != stored.size:
-        image = image.extract_area(left, top, width, height)
-    # By the box's own sides: what was rounded away is then halved between the edges.
-    across, down = size.width / (box[2] - box[0]), size.height / (box[3] - box[1])
-    made = image.resize(across, vscale=down, kernel="lanczos3", gap=_REDUCING_GAP)
-    if (made.width, made.height) != size:
+    result = _shrunk(image, mode, size, box)
+    return result if result is None or mode == pixels.mode else result.convert(pixels.mode)
+
+
+def resized_png(
+    data: bytes, picture: Image.Image, size: Size, box: tuple[float, float, float, float]
+) -> Image.Image | None:
+    """Return the box of a PNG at a smaller size, as resized() does; all of it is never in memory.
+
+    Args: picture: the same as Pillow opened it.
+    Returns: None where this is not for it: see resized() and decoded(); or it has transparency,
+        which is filtered otherwise.
+    """
+    if picture.mode not in ("L", "RGB") or not _is_for_it(size, box):
         return None
-    result = Image.frombytes(mode, size, made.write_to_memory())
-    return result if mode == pixels.mode else result.convert(pixels.mode)
+    try:
+        image = _loaded_png(data, picture)
+        return image and _shrunk(image, picture.mode, size, box)
+    except _failures():
+        return None
 
 
 def decoded(data: bytes, picture: Image.Image) -> Image.Image | None:
@@ -86,15 +86,52 @@ def decoded(data: bytes, picture: Image.Image) -> Image.Image | None:
     Returns: None where this is not for it: the package is missing, or it is not of 8 bits, has a
         palette or a transparent colour, or is damaged, which Pillow tells.
     """
+    try:
+        image = _loaded_png(data, picture)
+        return image and Image.frombytes(picture.mode, picture.size, image.write_to_memory())
+    except _failures():
+        return None
+
+
+def _is_for_it(size: Size, box: tuple[float, float, float, float]) -> bool:
+    left, top, right, bottom = _whole(box)
+    is_between = any(
+        abs(edge - whole) > _TOLERANCE_PX for edge, whole in zip(box, _whole(box), strict=True)
+    )
+    return not is_between and size.width <= right - left and size.height <= bottom - top
+
+
+def _whole(box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(edge) for edge in box)
+    return left, top, right, bottom
+
+
+def _shrunk(
+    image: Any, mode: str, size: Size, box: tuple[float, float, float, float]
+) -> Image.Image | None:
+    left, top, right, bottom = _whole(box)
+    if (left, top, right, bottom) != (0, 0, image.width, image.height):
+        image = image.extract_area(left, top, right - left, bottom - top)
+    # By the box's own sides: what was rounded away is then halved between the edges.
+    across, down = size.width / (box[2] - box[0]), size.height / (box[3] - box[1])
+    made = image.resize(across, vscale=down, kernel="lanczos3", gap=_REDUCING_GAP)
+    if (made.width, made.height) != size:
+        return None
+    return Image.frombytes(mode, size, made.write_to_memory())
+
+
+def _loaded_png(data: bytes, picture: Image.Image) -> Any:
+    """Return a PNG that is decoded as it is read, None where this is not for it."""
     mode = _PNG_MODES.get(data[_PNG_COLORS_AT])
     is_plain = data[_PNG_BITS_AT] == 8 and "transparency" not in picture.info
     if not _loaded or not is_plain or mode != picture.mode:
         return None
-    try:
-        image = _loaded.Image.pngload_buffer(data, access="sequential", fail_on="truncated")
-        return Image.frombytes(mode, picture.size, image.write_to_memory())
-    except (_loaded.Error, ValueError):
-        return None
+    return _loaded.Image.pngload_buffer(data, access="sequential", fail_on="truncated")
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """Return what libvips raises; Pillow then tells what is wrong with a picture."""
+    return (_loaded.Error, ValueError) if _loaded else ()
 
 
 def png(picture: Image.Image) -> bytes | None:

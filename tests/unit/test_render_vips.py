@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from image_service.domain.turns import Size
+from image_service.errors import CorruptImage
 from image_service.imaging import vips
 from image_service.imaging.examine import set_up
 from image_service.imaging.limits import Limits
@@ -106,6 +107,28 @@ def test_a_variant_is_as_true_by_it() -> None:
     data = saved(photo((1200, 900)))
     shown = variant(data, width=300)
     assert psnr(shown, lanczos(pixels(data), (300, 225))) > 42
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("box", [(0, 0, 300, 200), (40, 20, 240, 180)], ids=str)
+def test_a_png_is_decoded_and_resized_in_one_go(mode: str, box: Any) -> None:
+    data = saved(photo((300, 200), mode))
+    with Image.open(io.BytesIO(data)) as opened:
+        made = vips.resized_png(data, opened, Size(100, 80), box)
+        assert made
+        expected = vips.resized(opened.copy(), Size(100, 80), box)
+    assert expected
+    assert made.mode == mode
+    # Of a part the one looks beyond its edges.
+    assert psnr(np.asarray(made)[3:-3, 3:-3], np.asarray(expected)[3:-3, 3:-3]) > 50
+
+
+def test_a_png_that_is_cut_off_is_told_by_pillow() -> None:
+    data = saved(photo((300, 200)))[:-20_000]
+    with Image.open(io.BytesIO(data)) as opened:
+        assert vips.resized_png(data, opened, Size(30, 20), (0, 0, 300, 200)) is None
+    with pytest.raises(CorruptImage):
+        variant(data, width=30)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
