@@ -140,7 +140,9 @@ class Application:
             max_wait_s=settings.render_timeout_s,
         )
         self._render_pool = self._create_render_pool()
-        renderer = PooledRenderer(self._render_pool, _watermarks(settings))
+        renderer = PooledRenderer(
+            self._render_pool, _watermarks(settings), shrink_on_load=settings.shrink_on_load
+        )
         manager = StorageManager(
             self._local,
             self._sql,

@@ -94,6 +94,7 @@ class Settings(BaseModel):
     quality_avif: Quality = 65
     watermark_path: Path | None = None
     watermarks: dict[str, Path] = {}
+    shrink_on_load: bool = True
     render_workers: int = Field(0, ge=0, le=256)
     render_queue: int = Field(64, ge=0, le=10_000)
     render_memory_bytes: int = Field(2048 * MIB, ge=128 * MIB, le=2**40)

@@ -44,9 +44,19 @@ class PooledAnalysis:
 class PooledRenderer:
     """Renders variants in worker processes of their own: uploads never wait for them."""
 
-    def __init__(self, pool: WorkerPool, watermarks: Mapping[str, bytes] | None = None) -> None:
-        """Args: watermarks: files of pictures to put over others; "" where no name is told."""
+    def __init__(
+        self,
+        pool: WorkerPool,
+        watermarks: Mapping[str, bytes] | None = None,
+        *,
+        shrink_on_load: bool = True,
+    ) -> None:
+        """Args:
+        watermarks: files of pictures to put over others; "" where no name is told.
+        shrink_on_load: see render().
+        """
         self._pool = pool
+        self._shrink_on_load = shrink_on_load
         self._watermarks = watermarks or {}
 
     def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
@@ -61,6 +71,7 @@ class PooledRenderer:
             },
             "transform": transform.to_json(),
             "watermark": self._watermark(transform),
+            "shrink_on_load": self._shrink_on_load,
         }
         try:
             reply, payload = self._pool.submit(request, data).result()

@@ -45,19 +45,25 @@ class Source:
 
 
 def render(
-    source: Source, transform: Transform, limits: Limits, *, watermark: bytes | None = None
+    source: Source,
+    transform: Transform,
+    limits: Limits,
+    *,
+    watermark: bytes | None = None,
+    shrink_on_load: bool = True,
 ) -> Rendering:
     """Return the variant of an original.
 
     Args:
         transform: with format and quality resolved. watermark: a picture's file.
+        shrink_on_load: decode a JPEG no larger than it is needed, see scaling.draft().
     Raises: CorruptImage, TooManyPixels, TooManyFrames; MemoryError.
     """
     assert transform.format
     with translated(limits), decoders.opened(source.data, source.format) as picture:
         opened = _Opened(picture, source, transform)
         mark = _watermark(watermark) if watermark and transform.watermark else None
-        frames = _Renderer(opened, transform, limits, mark).frames()
+        frames = _Renderer(opened, transform, limits, mark, shrink_on_load).frames()
         notes = kept_notes(picture, source.data, transform, opened.kept_profile)
         for each in frames.pictures:
             each.info = {}  # Pillow's writers would take from it what is not to be kept
@@ -121,11 +127,13 @@ def _upright(source: Source, transform: Transform) -> int:
 class _Pixels:
     """A picture's pixels, decoded no sooner than somebody looks at them."""
 
-    def __init__(self, picture: Image.Image, opened: _Opened) -> None:
+    def __init__(self, picture: Image.Image, opened: _Opened, *, is_exact: bool) -> None:
         self._picture = picture
+        self._is_exact = is_exact
         self._data = opened.source.data
         is_still = opened.source.frames == 1 and picture is opened.picture
         self._is_png = is_still and opened.source.format is Format.PNG
+        self._is_jpeg = is_still and opened.source.format is Format.JPEG
 
     @functools.cached_property
     def whole(self) -> Image.Image:
@@ -135,25 +143,32 @@ class _Pixels:
 
     def resized(self, stored: Size, box: Box, result: Size, turn: int) -> Image.Image:
         """See scaling.resized."""
-        is_looked_at = "whole" in vars(self)
-        if self._is_png and not is_looked_at:
+        is_decoded = "whole" in vars(self)
+        is_shrunk = self._picture.size != stored
+        if (self._is_png or self._is_jpeg) and not is_decoded and not is_shrunk:
             size = turned_size(result, turn)
-            fast = vips.resized_png(self._data, self._picture, size, box)
+            fast = vips.resized_file(self._data, self._picture, size, box)
             if fast:
                 return fast
-        return resized(self.whole, stored, box, result, turn)
+        return resized(self.whole, stored, box, result, turn, is_exact=self._is_exact)
 
 
 class _Renderer:
     """Renders the frames of one original."""
 
     def __init__(
-        self, opened: _Opened, transform: Transform, limits: Limits, watermark: Image.Image | None
+        self,
+        opened: _Opened,
+        transform: Transform,
+        limits: Limits,
+        watermark: Image.Image | None,
+        shrink_on_load: bool,
     ) -> None:
         self._opened = opened
         self._transform = transform
         self._limits = limits
         self._watermark = watermark
+        self._shrink_on_load = shrink_on_load
         # Found once: the frames of an animation all show the same part.
         self._smart_crop: tuple[int, int] | None = None
         self._smart_result: tuple[int, int] | None = None
@@ -192,7 +207,7 @@ class _Renderer:
         stored = Size(*picture.size)
         planned = plan(turned_size(stored, turn), self._transform)
         self._check(planned)
-        if self._opened.source.format is Format.JPEG:
+        if self._opened.source.format is Format.JPEG and self._shrink_on_load:
             stored_crop, stored_scaled = (
                 (planned.crop, planned.scaled)
                 if turned_size(stored, turn) == stored
@@ -219,7 +234,7 @@ class _Renderer:
 
         Args: stored: the size it has in full; it may be open at a smaller one.
         """
-        pixels = _Pixels(picture, self._opened)
+        pixels = _Pixels(picture, self._opened, is_exact=not self._shrink_on_load)
         whole = turned_size(stored, turn)
         region = self._region(pixels, whole, planned, turn)
         left, top = self._result_position(pixels, whole, region, planned, turn)

@@ -30,14 +30,18 @@ def draft(picture: Image.Image, crop: Size, scaled: Size) -> None:
     setattr(picture, "decodermaxblock", 2**24)  # noqa: B010 - not in the types
 
 
-def resized(pixels: Image.Image, stored: Size, box: Box, result: Size, turn: int) -> Image.Image:
+def resized(
+    pixels: Image.Image, stored: Size, box: Box, result: Size, turn: int, *, is_exact: bool = False
+) -> Image.Image:
     """Return the box of the stored picture at the size it has before it is turned.
 
-    Args: pixels: the picture, perhaps drafted; stored: its size in full; result: after turning.
+    Args:
+        pixels: the picture, perhaps drafted; stored: its size in full; result: after turning.
+        is_exact: every pixel is to be filtered, whatever that takes.
     """
     size = turned_size(result, turn)
     x, y = _zoom(Size(*pixels.size), stored)
-    inner = (
+    inner = Box(
         max(0.0, box.left * x),
         max(0.0, box.top * y),
         min(float(pixels.width), box.right * x),
@@ -48,12 +52,12 @@ def resized(pixels: Image.Image, stored: Size, box: Box, result: Size, turn: int
     fast = vips.resized(pixels, size, inner)
     if fast:
         return fast
-    is_drafted = Size(*pixels.size) != stored
+    is_small = Size(*pixels.size) != stored
     return pixels.resize(
         size,
         Image.Resampling.LANCZOS,
         box=inner,
-        reducing_gap=None if is_drafted else _REDUCING_GAP,
+        reducing_gap=None if is_small or is_exact else _REDUCING_GAP,
     )
 
 

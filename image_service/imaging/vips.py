@@ -1,21 +1,21 @@
 """What libvips does in less time, where the optional package is installed: resizing, and PNG.
 
 Lanczos of 0.4 MP to 0.2 MP: 2.6 ms against Pillow's 6. A PNG of 1 MP: decoded in 14 ms against 23,
-one of 0.07 MP written 5 % smaller in the same 7 ms.
+one of 0.07 MP written 5 % smaller in the same 7 ms. A JPEG of 6 MP decoded in full and resized as
+it is decoded: 26 ms against 84, and 37 where Pillow decodes.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
 from typing import Any
 
 from PIL import Image
 
-from ..domain.turns import Size
+from ..domain.turns import Box, Size
 
 PACKAGE = "pyvips"
-# Edges of boxes are taken as whole pixels where that moves nothing by more than this.
-_TOLERANCE_PX = 0.25
 # What is shrunk by more is first averaged to so many times the size.
 _REDUCING_GAP = 3.0
 # Into pixels that are premultiplied, for filtering, and back.
@@ -38,20 +38,17 @@ def load() -> None:
     except (ImportError, OSError):  # not installed, or its library is not
         return
     _loaded.cache_set_max(0)  # each picture is another one
-    resized(Image.new("RGB", (64, 48)), Size(16, 12), (0, 0, 64, 48))
+    resized(Image.new("RGB", (64, 48)), Size(16, 12), Box(0, 0, 64, 48))
 
 
-def resized(
-    pixels: Image.Image, size: Size, box: tuple[float, float, float, float]
-) -> Image.Image | None:
+def resized(pixels: Image.Image, size: Size, box: Box) -> Image.Image | None:
     """Return the box of a picture at a smaller size, filtered by Lanczos' of three lobes.
 
-    Args: box: left, top, right, bottom in px.
-    Returns: None where this is not for it: the package is missing, the picture becomes larger, or
-        the box begins or ends between pixels.
+    Args: box: edges between pixels are moved to some nearby.
+    Returns: None where this is not for it: the package is missing, or the picture becomes larger.
     """
     mode = _PREMULTIPLIED.get(pixels.mode, pixels.mode)
-    if not _loaded or mode not in _BANDS or not _is_for_it(size, box):
+    if not _loaded or mode not in _BANDS or not _is_smaller(size, box):
         return None
     stored = pixels if mode == pixels.mode else pixels.convert(mode)
     image = _loaded.Image.new_from_memory(
@@ -61,19 +58,19 @@ def resized(
     return result if result is None or mode == pixels.mode else result.convert(pixels.mode)
 
 
-def resized_png(
-    data: bytes, picture: Image.Image, size: Size, box: tuple[float, float, float, float]
-) -> Image.Image | None:
-    """Return the box of a PNG at a smaller size, as resized() does; all of it is never in memory.
+def resized_file(data: bytes, picture: Image.Image, size: Size, box: Box) -> Image.Image | None:
+    """Return the box of a PNG or JPEG at a smaller size, as resized() does.
+
+    It is resized as it is decoded: all of it is never in memory.
 
     Args: picture: the same as Pillow opened it.
     Returns: None where this is not for it: see resized() and decoded(); or it has transparency,
         which is filtered otherwise.
     """
-    if picture.mode not in ("L", "RGB") or not _is_for_it(size, box):
+    if picture.mode not in ("L", "RGB") or not _is_smaller(size, box):
         return None
     try:
-        image = _loaded_png(data, picture)
+        image = (_loaded_jpeg if picture.format == "JPEG" else _loaded_png)(data, picture)
         return image and _shrunk(image, picture.mode, size, box)
     except _failures():
         return None
@@ -93,27 +90,39 @@ def decoded(data: bytes, picture: Image.Image) -> Image.Image | None:
         return None
 
 
-def _is_for_it(size: Size, box: tuple[float, float, float, float]) -> bool:
+def _is_smaller(size: Size, box: Box) -> bool:
     left, top, right, bottom = _whole(box)
-    is_between = any(
-        abs(edge - whole) > _TOLERANCE_PX for edge, whole in zip(box, _whole(box), strict=True)
-    )
-    return not is_between and size.width <= right - left and size.height <= bottom - top
+    return size.width <= right - left and size.height <= bottom - top
 
 
-def _whole(box: tuple[float, float, float, float]) -> tuple[int, int, int, int]:
-    left, top, right, bottom = (round(edge) for edge in box)
+def _whole(box: Box) -> tuple[int, int, int, int]:
+    """Return a box between whole pixels whose middle is within a quarter of one of box's."""
+    left, right = _whole_edges(box.left, box.right)
+    top, bottom = _whole_edges(box.top, box.bottom)
     return left, top, right, bottom
 
 
-def _shrunk(
-    image: Any, mode: str, size: Size, box: tuple[float, float, float, float]
-) -> Image.Image | None:
+def _whole_edges(first: float, last: float) -> tuple[int, int]:
+    choices = [
+        (start, end)
+        for start in {math.floor(first), math.ceil(first)}
+        for end in {math.floor(last), math.ceil(last)}
+    ]
+
+    def error(edges: tuple[int, int]) -> tuple[float, float]:
+        start, end = edges
+        return abs(start + end - first - last), abs(end - start - (last - first))
+
+    return min(sorted(choices), key=error)
+
+
+def _shrunk(image: Any, mode: str, size: Size, box: Box) -> Image.Image | None:
     left, top, right, bottom = _whole(box)
     if (left, top, right, bottom) != (0, 0, image.width, image.height):
         image = image.extract_area(left, top, right - left, bottom - top)
     # By the box's own sides: what was rounded away is then halved between the edges.
-    across, down = size.width / (box[2] - box[0]), size.height / (box[3] - box[1])
+    width, height = box.size
+    across, down = size.width / width, size.height / height
     made = image.resize(across, vscale=down, kernel="lanczos3", gap=_REDUCING_GAP)
     if (made.width, made.height) != size:
         return None
@@ -127,6 +136,14 @@ def _loaded_png(data: bytes, picture: Image.Image) -> Any:
     if not _loaded or not is_plain or mode != picture.mode:
         return None
     return _loaded.Image.pngload_buffer(data, access="sequential", fail_on="truncated")
+
+
+def _loaded_jpeg(data: bytes, picture: Image.Image) -> Any:
+    """Return a JPEG that is decoded as it is read, None where this is not for it."""
+    if not _loaded:
+        return None
+    image = _loaded.Image.jpegload_buffer(data, access="sequential", fail_on="truncated")
+    return image if image.bands == len(picture.mode) else None
 
 
 def _failures() -> tuple[type[Exception], ...]:

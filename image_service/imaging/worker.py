@@ -76,7 +76,13 @@ def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict
 def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
     source = Source(data, **{**request["source"], "format": Format(request["source"]["format"])})
     transform = Transform.from_json(request["transform"])
-    rendered = render(source, transform, limits, watermark=request["watermark"])
+    rendered = render(
+        source,
+        transform,
+        limits,
+        watermark=request["watermark"],
+        shrink_on_load=request["shrink_on_load"],
+    )
     reply = {
         "format": rendered.format.value,
         "width": rendered.width,

@@ -25,6 +25,7 @@ def rendered(
     frames: int = 1,
     limits: Limits | None = None,
     mark: bytes | None = None,
+    shrink_on_load: bool = True,
     **wanted: Any,
 ) -> Rendering:
     """Return the variant of a file.
@@ -35,7 +36,9 @@ def rendered(
     assert format_
     transform = Transform(**{"format": Format.PNG, "quality": QUALITY, **wanted})
     source = Source(data, format_, orientation, frames, 0)
-    return render(source, transform, limits or Limits(), watermark=mark)
+    return render(
+        source, transform, limits or Limits(), watermark=mark, shrink_on_load=shrink_on_load
+    )
 
 
 def pixels(data: bytes | Rendering) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from image_service.domain.turns import Size
+from image_service.domain.turns import Box, Size
 from image_service.errors import CorruptImage
 from image_service.imaging import vips
 from image_service.imaging.examine import set_up
@@ -36,8 +36,8 @@ def photo(size: tuple[int, int], mode: str = "RGB") -> Image.Image:
         return picture.convert("RGB").resize(size, Image.Resampling.BICUBIC).convert(mode)
 
 
-def whole(picture: Image.Image) -> tuple[float, float, float, float]:
-    return 0, 0, picture.width, picture.height
+def whole(picture: Image.Image) -> Box:
+    return Box(0, 0, picture.width, picture.height)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
@@ -55,7 +55,7 @@ def test_pixels_are_those_of_the_same_filter(mode: str, size: tuple[int, int]) -
 
 def test_a_box_is_cut_out_first() -> None:
     picture = photo((400, 300))
-    made = vips.resized(picture, Size(50, 40), (100, 60, 300, 220))
+    made = vips.resized(picture, Size(50, 40), Box(100, 60, 300, 220))
     expected = picture.resize((50, 40), Image.Resampling.LANCZOS, box=(100, 60, 300, 220))
     assert made
     # At the edges the one looks at what is beyond, the other does not.
@@ -65,7 +65,7 @@ def test_a_box_is_cut_out_first() -> None:
 
 def test_edges_that_are_nearly_whole_move_nothing_one_could_see() -> None:
     picture = photo((682, 557))
-    made = vips.resized(picture, Size(512, 418), (0, 0, 681.25, 556.25))
+    made = vips.resized(picture, Size(512, 418), Box(0, 0, 681.25, 556.25))
     expected = picture.resize((512, 418), Image.Resampling.LANCZOS, box=(0, 0, 681.25, 556.25))
     assert made
     assert made.size == (512, 418)
@@ -73,19 +73,35 @@ def test_edges_that_are_nearly_whole_move_nothing_one_could_see() -> None:
 
 
 @pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ((0, 0, 1362.5, 1112.5), (0, 0, 1362, 1112)),
+        ((0.4, 10.6, 100.0, 80.0), (0, 11, 100, 80)),
+        ((0.5, 0.25, 100.5, 80.75), (0, 0, 101, 81)),
+        ((0.7, 3.1, 99.8, 80.1), (1, 3, 100, 80)),
+        ((7, 8, 9, 10), (7, 8, 9, 10)),
+    ],
+)
+def test_a_box_between_pixels_is_moved_by_a_quarter_at_most(
+    box: tuple[float, float, float, float], expected: tuple[int, int, int, int]
+) -> None:
+    assert vips._whole(Box(*box)) == expected
+    for first, last in ((0, 2), (1, 3)):
+        assert abs(box[first] + box[last] - expected[first] - expected[last]) <= 0.5
+
+
+@pytest.mark.parametrize(
     ("mode", "size", "box"),
     [
-        ("RGB", (40, 30), (0, 0, 99.5, 80)),
-        ("RGB", (40, 30), (0.4, 0, 100, 80)),
         ("RGB", (200, 30), (0, 0, 100, 80)),
         ("RGB", (40, 81), (0, 0, 100, 80)),
         ("LAB", (40, 30), (0, 0, 100, 80)),
     ],
 )
 def test_what_it_cannot_do_is_left_to_pillow(
-    mode: str, size: tuple[int, int], box: tuple[float, float, float, float]
+    mode: str, size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
-    assert vips.resized(Image.new(mode, (100, 80)), Size(*size), box) is None
+    assert vips.resized(Image.new(mode, (100, 80)), Size(*size), Box(*box)) is None
 
 
 def test_without_the_package_all_is_left_to_pillow() -> None:
@@ -110,11 +126,11 @@ def test_a_variant_is_as_true_by_it() -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-@pytest.mark.parametrize("box", [(0, 0, 300, 200), (40, 20, 240, 180)], ids=str)
-def test_a_png_is_decoded_and_resized_in_one_go(mode: str, box: Any) -> None:
+@pytest.mark.parametrize("box", [Box(0, 0, 300, 200), Box(40, 20, 240, 180)], ids=str)
+def test_a_png_is_decoded_and_resized_in_one_go(mode: str, box: Box) -> None:
     data = saved(photo((300, 200), mode))
     with Image.open(io.BytesIO(data)) as opened:
-        made = vips.resized_png(data, opened, Size(100, 80), box)
+        made = vips.resized_file(data, opened, Size(100, 80), box)
         assert made
         expected = vips.resized(opened.copy(), Size(100, 80), box)
     assert expected
@@ -123,10 +139,39 @@ def test_a_png_is_decoded_and_resized_in_one_go(mode: str, box: Any) -> None:
     assert psnr(np.asarray(made)[3:-3, 3:-3], np.asarray(expected)[3:-3, 3:-3]) > 50
 
 
+def test_a_jpeg_is_decoded_in_full_where_that_is_asked_for() -> None:
+    grainy = np.random.default_rng(1).normal(128, 40, (900, 1200, 3)).clip(0, 255)
+    data = saved(grainy, "JPEG", quality=95, subsampling=0)
+    wanted = lanczos(pixels(data), (300, 225))
+    shrunk = psnr(variant(data, width=300), wanted)
+    exact = psnr(variant(data, width=300, shrink_on_load=False), wanted)
+    assert exact > 50 > 45 > shrunk
+    with patch.object(vips, "_loaded", None):
+        assert psnr(variant(data, width=300, shrink_on_load=False), wanted) > 50
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_is_decoded_and_resized_in_one_go(mode: str) -> None:
+    data = saved(photo((300, 200), mode), "JPEG")
+    with Image.open(io.BytesIO(data)) as opened:
+        made = vips.resized_file(data, opened, Size(100, 80), Box(0, 0, 300, 200))
+        expected = vips.resized(opened.copy(), Size(100, 80), Box(0, 0, 300, 200))
+    assert made
+    assert expected
+    assert made.mode == mode
+    assert psnr(np.asarray(made), np.asarray(expected)) > 50
+
+
+def test_a_cmyk_jpeg_is_left_to_pillow() -> None:
+    data = saved(photo((60, 40), "CMYK"), "JPEG")
+    with Image.open(io.BytesIO(data)) as opened:
+        assert vips.resized_file(data, opened, Size(6, 4), Box(0, 0, 60, 40)) is None
+
+
 def test_a_png_that_is_cut_off_is_told_by_pillow() -> None:
     data = saved(photo((300, 200)))[:-20_000]
     with Image.open(io.BytesIO(data)) as opened:
-        assert vips.resized_png(data, opened, Size(30, 20), (0, 0, 300, 200)) is None
+        assert vips.resized_file(data, opened, Size(30, 20), Box(0, 0, 300, 200)) is None
     with pytest.raises(CorruptImage):
         variant(data, width=30)
 
