@@ -130,7 +130,12 @@ class Application:
         self.decoding = Semaphore(_DECODES_AT_ONCE)
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
-        self._local = LocalStore(settings.upload_path, self._leases, self._lease)
+        self._local = LocalStore(
+            settings.upload_path,
+            self._leases,
+            self._lease,
+            min_free_bytes=settings.min_free_bytes,
+        )
         self._sql = self._create_catalogue()
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
@@ -151,6 +156,7 @@ class Application:
             self._cache,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
+            quotas=settings.quotas,
             strip=settings.strip_metadata,
             accepted=accepted_formats(),
         )

@@ -303,6 +303,37 @@ class StorageFull(ImageServiceError):
         return "The store's disk is full; nothing was stored. Free space or ask the operator."
 
 
+class QuotaExceeded(LimitExceeded):
+    """Raised when an image is too much for a quota: QuotaExceeded(setting, limit, used, asked).
+
+    setting is quota_files, quota_bytes (of the whole store), or the same after owner_.
+    """
+
+    code = "quota_exceeded"
+
+    def __init__(self, setting: str, limit: int, used: int, asked: int) -> None:
+        limit, used, asked = int(limit), int(used), int(asked)
+        super(LimitExceeded, self).__init__(setting, limit, used, asked)
+        self.setting, self.limit, self.used, self.asked = setting, limit, used, asked
+
+    def __str__(self) -> str:
+        whose = "You have" if self.setting.startswith("owner_") else "The store has"
+        unit = "images" if self.setting.endswith("files") else "bytes"
+        more = "one more" if unit == "images" else f"this picture's {self.asked:,}"
+        return (
+            f"{whose} {self.used:,} of {self.limit:,} {unit} that {self.setting} allows: {more} "
+            "would be too many. Delete images, or ask the operator for more."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "setting": self.setting,
+            "limit": self.limit,
+            "used": self.used,
+            "asked": self.asked,
+        }
+
+
 class StorageUnavailable(ImageServiceError):
     """Raised when the store or its catalogue cannot be read or written: ...(what)."""
 

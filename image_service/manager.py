@@ -28,6 +28,7 @@ from .domain.ports import (
     RequestKey,
     VariantStore,
 )
+from .domain.quota import Quotas, Used
 from .domain.strip import Strip
 from .errors import (
     Busy,
@@ -35,6 +36,7 @@ from .errors import (
     ImageDamaged,
     ImageNotFound,
     ImageServiceError,
+    QuotaExceeded,
     UnsupportedFormat,
 )
 
@@ -49,6 +51,7 @@ class _Upload:
     filename: str
     tags: tuple[str, ...]
     attributes: Mapping[str, str]
+    owner: str
     delivery: Delivery
 
 
@@ -68,14 +71,17 @@ class StorageManager:
         *,
         max_upload_bytes: int,
         idempotency_window_s: float,
+        quotas: Quotas | None = None,
         strip: Strip = Strip.NONE,
         accepted: Collection[Format] = frozenset(Format),
     ) -> None:
         """Args:
+        quotas: how much may be stored.
         strip: what is removed from every picture before it is stored.
         accepted: the formats that the engine can decode.
         """
         self._strip = strip
+        self._quotas = quotas or Quotas()
         self._accepted = accepted
         self._store = store
         self._catalogue = catalogue
@@ -112,7 +118,8 @@ class StorageManager:
         data = to_bytes(file, max_bytes=self._max_upload_bytes)
         _check_digest(data, expected_digest)
         delivery = delivery or Delivery()
-        upload = _Upload(data, checked_name, checked_tags, checked_attributes, delivery)
+        owner = arguments.owner(delivery.owner)
+        upload = _Upload(data, checked_name, checked_tags, checked_attributes, owner, delivery)
         try:
             self._raise_if_done(upload)
             return self._add_once(upload, key) if key else self._add(upload)
@@ -200,10 +207,16 @@ class StorageManager:
         found = self._catalogue.find_similar(image, max_distance=bits, limit=at_most)
         return [Match.of(image, other) for other in found]
 
-    def usage(self) -> Usage:
-        """Return what the store holds, in constant time."""
-        cached = self._variants.usage()
-        return Usage(self._catalogue.totals(), self._store.free_bytes(), cached.bytes)
+    def usage(self, owner: object = None) -> Usage:
+        """Return what the store holds, and what of it an owner has, in constant time."""
+        name = arguments.owner(owner)
+        return Usage(
+            self._catalogue.totals(),
+            self._store.free_bytes(),
+            self._variants.usage().bytes,
+            name,
+            self._catalogue.used(name) if name else Used(),
+        )
 
     def sweep(self) -> int:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
@@ -228,6 +241,7 @@ class StorageManager:
         if detected is None or detected not in self._accepted:
             raise UnsupportedFormat(describe_unsupported(upload.data))
         check_extension(upload.filename, detected)
+        self._check_quotas(upload)
         now_ms = self._clock.now_ms()
         image_id = make_image_id(now_ms, secrets.token_bytes(_RANDOM_BYTES))
         name = f"{image_id}.{detected.extension}"
@@ -248,10 +262,20 @@ class StorageManager:
             fingerprint=findings.fingerprint,
             removed=findings.removed,
             sent_sha256=None if stored is upload.data else sent_digest,
+            owner=upload.owner,
         )
         once = self._request_key(upload.delivery, sent_digest)
         all_requests = (*requests, once) if once else requests
         return self._commit(image, all_requests)
+
+    def _check_quotas(self, upload: _Upload) -> None:
+        """Spare an upload all work where there is no room; the commit looks again, exactly."""
+        # What is stripped may turn out to be small enough.
+        size_bytes = len(upload.data) if self._strip is Strip.NONE else 0
+        if self._quotas.store.is_set:
+            self._quotas.store.check(self._catalogue.used(), size_bytes)
+        if self._quotas.owner.is_set and upload.owner:
+            self._quotas.owner.check(self._catalogue.used(upload.owner), size_bytes)
 
     def _put_stripped(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
         """Write what the worker left of the picture."""
@@ -277,8 +301,8 @@ class StorageManager:
 
     def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> Image:
         try:
-            added = self._catalogue.add(image, requests)
-        except (DuplicateRequest, Busy):
+            added = self._catalogue.add(image, requests, self._quotas)
+        except (DuplicateRequest, Busy, QuotaExceeded):
             self._discard(image.blob_name)
             raise
         except ImageServiceError:

@@ -115,7 +115,9 @@ class ImageService:
         """Answer how much is stored, in constant time."""
         app = self.app
         uploads_dir = str(app.settings.upload_dir)
-        return replies.storage_info(self.storage.usage(), uploads_dir, app.cache_counts)
+        owner = self.delivery.owner if self.delivery else None
+        usage = self.storage.usage(owner)
+        return replies.storage_info(usage, uploads_dir, app.cache_counts, app.settings.quotas)
 
     @rpc
     @answers(replies.BLANK_HEALTH)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from .domain.quota import Quota, Quotas
 from .domain.signing import read_keys
 from .domain.strip import Strip
 from .domain.transform_options import parse_options
@@ -63,6 +64,13 @@ class Settings(BaseModel):
 
     limits: Literal["standard", "strict"] = "standard"
     """Which defaults the limits of pictures and workers have that are not given."""
+
+    quota_bytes: int = Field(0, ge=0, le=2**60)
+    quota_files: int = Field(0, ge=0, le=2**60)
+    owner_key: str = Field("", pattern=r"[A-Za-z0-9_.-]{0,100}")
+    owner_quota_bytes: int = Field(0, ge=0, le=2**60)
+    owner_quota_files: int = Field(0, ge=0, le=2**60)
+    min_free_bytes: int = Field(64 * MIB, ge=0, le=2**60)
 
     max_upload_bytes: Bytes = 10 * MIB
     max_message_bytes: Bytes = 16 * MIB
@@ -230,6 +238,11 @@ class Settings(BaseModel):
                     f"{key} (environment: IMAGE_SERVICE_WATERMARK{'S' if name else '_PATH'}) must "
                     f"name a file of at most {MAX_WATERMARK_BYTES} bytes, not {mark.name!r}"
                 )
+        if (self.owner_quota_bytes or self.owner_quota_files) and not self.owner_key:
+            raise ValueError(
+                "owner_quota_bytes and owner_quota_files need owner_key (environment: "
+                "IMAGE_SERVICE_OWNER_KEY): the entry of Nameko's context data that names the owner"
+            )
         if self.is_wildcard_host and not self.public_url:
             raise ValueError(
                 f"public_url (environment: IMAGE_SERVICE_PUBLIC_URL) must be set when host is the "
@@ -298,6 +311,14 @@ class Settings(BaseModel):
             return self.unsigned_variants == "allow"
         has_keys = bool(self.signing_keys.get_secret_value())
         return self.is_loopback_host and not self.public_url and not has_keys
+
+    @property
+    def quotas(self) -> Quotas:
+        """What may be stored."""
+        return Quotas(
+            Quota(self.quota_files, self.quota_bytes),
+            Quota(self.owner_quota_files, self.owner_quota_bytes, prefix="owner_"),
+        )
 
     @property
     def render_worker_count(self) -> int:

@@ -34,6 +34,7 @@ def to_row(image: Image) -> dict[str, Any]:
         **{name: getattr(image.facts, name) for name in _FACTS},
         "tags": list(image.tags),
         "attributes": dict(image.attributes),
+        "owner": image.owner or None,
         **_fingerprint_columns(image.fingerprint),
         "details": _details(image),
     }
@@ -57,6 +58,7 @@ def from_row(row: Mapping[str, Any]) -> Image:
         removed=tuple(details.get("removed", ())),
         sent_sha256=bytes.fromhex(sent) if sent else None,
         duplicate_of=details.get("duplicate_of"),
+        owner=row["owner"] or "",
     )
 
 
@@ -73,7 +75,9 @@ def to_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
 def from_snapshot(snapshot: Mapping[str, Any]) -> Image:
     """Return the image that to_snapshot() made snapshot of."""
     thumbhash = snapshot.get("thumbhash")
-    new = dict.fromkeys((*_FACTS, *_fingerprint_columns(None)))  # an older version's has none
+    new = dict.fromkeys(
+        (*_FACTS, "owner", *_fingerprint_columns(None))
+    )  # an older version's has none
     return from_row(
         {
             **new,

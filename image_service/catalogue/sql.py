@@ -14,8 +14,10 @@ from ..domain.formats import Format
 from ..domain.image import Image
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import FormatTotals, Page, RequestKey
+from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
+from .owners import check_quotas, count_owner, used
 from .records import from_row, to_row, to_snapshot
 from .similar import find_similar
 from .tables import image_tags, images, listed, totals
@@ -81,7 +83,9 @@ class SqlCatalogue:
         self._engine.dispose()
         self._writer.dispose()
 
-    def add(self, image: Image, asked: Collection[RequestKey] = ()) -> Image:
+    def add(
+        self, image: Image, asked: Collection[RequestKey] = (), quotas: Quotas | None = None
+    ) -> Image:
         """See Catalogue.add."""
 
         def work(connection: sa.Connection) -> Image:
@@ -89,6 +93,8 @@ class SqlCatalogue:
             added = dataclasses.replace(image, duplicate_of=oldest) if oldest else image
             row = to_row(added)
             self._finish(connection, asked, row)
+            if quotas:
+                check_quotas(connection, added, quotas)
             connection.execute(_INSERT_IMAGE, row)
             if added.tags:
                 rows = [{"tag": tag, "image_id": added.id} for tag in added.tags]
@@ -156,6 +162,10 @@ class SqlCatalogue:
             return {Format(row.format): FormatTotals(row.files, row.bytes) for row in rows}
 
         return self._read(work)
+
+    def used(self, owner: str = "") -> Used:
+        """See Catalogue.used."""
+        return self._read(functools.partial(used, owner=owner))
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
@@ -241,6 +251,8 @@ def _delete(connection: sa.Connection, image: Image) -> None:
 
 
 def _count(connection: sa.Connection, image: Image, files: int) -> None:
+    if image.owner:
+        count_owner(connection, image, files)
     # Last in its transaction: where rows are locked one by one, everyone wants this one.
     change = {
         "of_format": image.facts.format.value,

@@ -31,6 +31,8 @@ images = sa.Table(
     sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("attributes", sa.JSON, nullable=False),
     sa.Column("duration_ms", sa.BigInteger),
+    # Who sent it; null where nobody is told apart.
+    sa.Column("owner", sa.String(255)),
     # A fingerprint; null for images of before there were any.
     sa.Column("dominant_color", sa.String(7)),
     sa.Column("thumbhash", sa.LargeBinary(32)),
@@ -70,6 +72,16 @@ totals = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
+
+owners = sa.Table(
+    "owners",
+    metadata,
+    sa.Column("owner", sa.String(255), primary_key=True),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What each owner has stored; who has nothing is not in it."""
 
 requests = sa.Table(
     "requests",

@@ -14,6 +14,7 @@ MAX_ATTRIBUTES = 64
 MAX_LABEL_CHARACTERS = 128
 MAX_ATTRIBUTE_VALUE_CHARACTERS = 2048
 MAX_IDEMPOTENCY_KEY_CHARACTERS = 255
+MAX_OWNER_CHARACTERS = 255
 
 _MOMENT = re.compile(
     r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII
@@ -103,6 +104,15 @@ def checksum(value: object) -> bytes | None:
     if not match:
         raise InvalidArgument("checksum", 'it must be "sha256:" and 64 hexadecimal digits')
     return bytes.fromhex(match[1])
+
+
+def owner(value: object) -> str:
+    """Return who a caller says that it is, "" for None; a number as its digits."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**64:
+        value = str(value)
+    return text(value, "owner", max_characters=MAX_OWNER_CHARACTERS)
 
 
 def flag(value: object, name: str) -> bool:

@@ -63,7 +63,7 @@ class Image:
     created_ms: Unix milliseconds, UTC. sha256: digest of the stored bytes; sent_sha256: of those
     that were sent, where something was removed from them. fingerprint: None for images of before
     there were any. duplicate_of: id of the oldest image with the same bytes when this one came.
-    description: empty in listings.
+    description: empty in listings. owner: who sent it, "" where nobody is told apart.
     """
 
     id: str
@@ -79,6 +79,7 @@ class Image:
     removed: tuple[str, ...] = ()
     sent_sha256: bytes | None = None
     duplicate_of: str | None = None
+    owner: str = ""
 
     @property
     def blob_name(self) -> str:

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .fingerprint import distance
 from .formats import Format
 from .image import Image
 from .ports import FormatTotals
+from .quota import Used
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a request came: key is what a redelivery of it has in common with it ("" if nothing)."""
+    """How a request came.
+
+    key: what a redelivery of it has in common with it, "" if nothing. owner: who its caller says
+    that it is from, whatever that is; None if nobody.
+    """
 
     key: str = ""
     redelivered: bool = False
     arrived_ms: int = 0
+    owner: object = None
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What the store holds, by format, the bytes free beside it, and those of kept variants."""
+    """What the store holds, by format, the bytes free beside it, and those of kept variants.
+
+    of_owner: what the owner who asks has of it.
+    """
 
     by_format: Mapping[Format, FormatTotals]
     free_bytes: int
     cached_bytes: int = 0
+    owner: str = ""
+    of_owner: Used = field(default_factory=Used)
 
     @property
     def files(self) -> int:

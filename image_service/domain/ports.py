@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 from .formats import Format
 from .image import Findings, Image, PictureFacts
 from .listing import ListQuery
+from .quota import Quotas, Used
 from .strip import Strip
 from .transform import Transform
 
@@ -117,12 +118,18 @@ class Catalogue(Protocol):
     Every method may raise StorageFull or StorageUnavailable.
     """
 
-    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> Image:
+    def add(
+        self, image: Image, requests: Collection[RequestKey] = (), quotas: Quotas | None = None
+    ) -> Image:
         """Add image, count it, and remember its requests, all or nothing, durably.
 
         Returns: the image with duplicate_of as it was found to be.
-        Raises: DuplicateRequest if one of the requests was carried out before.
+        Raises: DuplicateRequest if one of the requests was carried out before; QuotaExceeded if
+            the image is too much beside what is there in this very moment.
         """
+
+    def used(self, owner: str = "") -> Used:
+        """Return what an owner has stored, or all together have, in constant time."""
 
     def get(self, image_id: str) -> Image | None:
         """Return the image, or None."""

@@ -41,7 +41,10 @@ class LightRpc(Rpc):
         self.check_signature(args, kwargs)
         context_data = request.context_data(self.header_prefix)
         context_data[DELIVERY_CONTEXT_KEY] = Delivery(
-            request.delivery_key, request.redelivered, arrived_ms
+            request.delivery_key,
+            request.redelivered,
+            arrived_ms,
+            owner=context_data.get(self.core.app.settings.owner_key),
         )
         # The worker has what it needs; the raw bytes would double a large request's memory.
         request.message.body = b""

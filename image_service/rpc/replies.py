@@ -11,6 +11,7 @@ from ..domain.image import Image, checksum_text, human_size, rfc3339
 from ..domain.listing import ListQuery
 from ..domain.outcomes import Match, Usage
 from ..domain.ports import Page
+from ..domain.quota import Quota, Quotas
 from ..health import HealthReport
 from ..variants import CacheCounts
 from .downloads import Download
@@ -34,7 +35,7 @@ BLANK_LIST = {
 BLANK_STORAGE = {
     "success": False, "totalFiles": 0, "totalSize": "0 B", "uploadsDir": "", "totalBytes": 0,
     "freeBytes": 0, "quotaBytes": None, "quotaFiles": None, "trashedFiles": 0, "trashedBytes": 0,
-    "cacheBytes": 0, "cacheHits": 0, "cacheMisses": 0, "byFormat": {},
+    "cacheBytes": 0, "cacheHits": 0, "cacheMisses": 0, "byFormat": {}, "owner": None,
 }  # fmt: skip
 BLANK_HEALTH = {
     "success": False, "status": "unavailable", "service": "image_service", "version": "",
@@ -145,6 +146,7 @@ def metadata(image: Image) -> dict[str, Any]:
         **_fingerprint(image),
         "tags": list(image.tags),
         "attributes": dict(image.attributes),
+        "owner": image.owner or None,
     }
 
 
@@ -184,10 +186,13 @@ def deleted(image: Image) -> dict[str, Any]:
 
 
 def storage_info(
-    usage: Usage, uploads_dir: str, counts: CacheCounts | None = None
+    usage: Usage,
+    uploads_dir: str,
+    counts: CacheCounts | None = None,
+    quotas: Quotas | None = None,
 ) -> dict[str, Any]:
     """Return get_storage_info's reply."""
-    cache = counts or CacheCounts()
+    cache, quotas = counts or CacheCounts(), quotas or Quotas()
     by_format = {
         format_.value: {"files": totals.files, "bytes": totals.bytes}
         for format_, totals in usage.by_format.items()
@@ -201,10 +206,23 @@ def storage_info(
         "uploadsDir": uploads_dir,
         "totalBytes": usage.bytes,
         "freeBytes": usage.free_bytes,
+        "quotaBytes": quotas.store.bytes or None,
+        "quotaFiles": quotas.store.files or None,
         "cacheBytes": usage.cached_bytes,
         "cacheHits": cache.hits,
         "cacheMisses": cache.misses,
         "byFormat": by_format,
+        "owner": _owner(usage, quotas.owner) if usage.owner else None,
+    }
+
+
+def _owner(usage: Usage, quota: Quota) -> dict[str, Any]:
+    return {
+        "owner": usage.owner,
+        "totalFiles": usage.of_owner.files,
+        "totalBytes": usage.of_owner.bytes,
+        "quotaBytes": quota.bytes or None,
+        "quotaFiles": quota.files or None,
     }
 
 

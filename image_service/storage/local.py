@@ -30,8 +30,12 @@ _SEPARATOR = "~"
 class LocalStore:
     """A BlobStore on a local file system. Its methods block: see `dependencies.OffHub`."""
 
-    def __init__(self, root: Path, leases: LeaseBook, lease: Lease) -> None:
+    def __init__(
+        self, root: Path, leases: LeaseBook, lease: Lease, *, min_free_bytes: int = 0
+    ) -> None:
+        """Args: min_free_bytes: room on the disk that uploads must leave."""
         self._root = root
+        self._min_free_bytes = min_free_bytes
         self._provisional = root / ".tmp"
         self._leases = leases
         self._lease = lease
@@ -55,6 +59,8 @@ class LocalStore:
         """See BlobStore.put."""
         self._active.add(name)
         try:
+            if self._min_free_bytes and self.free_bytes() - len(data) < self._min_free_bytes:
+                raise StorageFull
             with _translated():
                 self._write_anywhere(self._provisional_path(name), data)
         except BaseException:

@@ -19,6 +19,7 @@ from ..domain.ports import (
     Page,
     RequestKey,
 )
+from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
 from ..errors import Busy, InvalidArgument, InvalidImageId, StorageUnavailable
 
@@ -179,10 +180,16 @@ class MemoryCatalogue:
         """End as a killed process does: its requests in flight stay marked."""
         self.records.alive.discard(self._process)
 
-    def add(self, image: Image, requests: Collection[RequestKey] = ()) -> Image:
+    def add(
+        self, image: Image, requests: Collection[RequestKey] = (), quotas: Quotas | None = None
+    ) -> Image:
         """See Catalogue.add."""
         for request in requests:
             self._check_may_finish(request)
+        if quotas:
+            quotas.store.check(self.used(), image.size_bytes)
+        if quotas and image.owner:
+            quotas.owner.check(self.used(image.owner), image.size_bytes)
         if image.id in self.records.images:
             raise StorageUnavailable("its catalogue failed")
         equal = [each for each in self.records.images.values() if each.sha256 == image.sha256]
@@ -259,6 +266,13 @@ class MemoryCatalogue:
         for image in self.records.images.values():
             sizes[image.facts.format].append(image.size_bytes)
         return {format_: FormatTotals(len(each), sum(each)) for format_, each in sizes.items()}
+
+    def used(self, owner: str = "") -> Used:
+        """See Catalogue.used."""
+        sizes = [
+            image.size_bytes for image in self.records.images.values() if owner in ("", image.owner)
+        ]
+        return Used(len(sizes), sum(sizes))
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""

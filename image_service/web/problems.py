@@ -35,6 +35,7 @@ _STATUS = {
     "busy": 503,
     "storage_unavailable": 503,
     "storage_full": 507,
+    "quota_exceeded": 507,
 }
 RETRY_AFTER_S = "5"
 

@@ -8,6 +8,7 @@ from typing import Any
 from image_service.domain.formats import Format
 from image_service.domain.image import Findings, PictureFacts
 from image_service.domain.listing import ListQuery
+from image_service.domain.quota import Quotas
 from image_service.domain.strip import Strip
 from image_service.errors import StorageUnavailable
 from image_service.manager import StorageManager
@@ -86,6 +87,8 @@ class World:
         earlier: World | None = None,
         engine: Any = None,
         accepted: Collection[Format] = frozenset(Format),
+        quotas: Quotas | None = None,
+        strip: Strip = Strip.NONE,
     ) -> None:
         self.disk: MemoryDisk = earlier.disk if earlier else MemoryDisk()
         self.records: MemoryRecords = earlier.records if earlier else MemoryRecords()
@@ -105,6 +108,8 @@ class World:
             max_upload_bytes=MAX_UPLOAD_BYTES,
             idempotency_window_s=DAY_S,
             accepted=accepted,
+            quotas=quotas,
+            strip=strip,
         )
 
     def sibling(self) -> World:

@@ -58,6 +58,10 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
     ("busy", True, errors.Busy("why"), ["why", "Try again"]),
     ("variant_failed", False, errors.VariantFailed("why"), ["why", "smaller"]),
     ("forbidden", False, errors.Forbidden("The URL's time is over."), ["time is over"]),
+    ("quota_exceeded", False, errors.QuotaExceeded("quota_bytes", 10_000, 9_000, 2_000),
+     ["10,000", "9,000", "2,000", "quota_bytes", "store", "Delete"]),
+    ("quota_exceeded", False, errors.QuotaExceeded("owner_quota_files", 1_000, 1_000, 1),
+     ["1,000", "owner_quota_files", "You have", "one more"]),
     ("storage_full", True, errors.StorageFull(), ["full", "operator"]),
     ("storage_unavailable", True, errors.StorageUnavailable("why"), ["why", "Try again"]),
 ]  # fmt: skip

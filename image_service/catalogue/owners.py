@@ -1,0 +1,48 @@
+"""What is stored, in all and by each owner, counted where it changes; quotas on it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ..domain.image import Image
+from ..domain.quota import Quotas, Used
+from .tables import owners, totals
+
+_ALL = sa.select(
+    sa.func.coalesce(sa.func.sum(totals.c.files), 0),
+    sa.func.coalesce(sa.func.sum(totals.c.bytes), 0),
+)
+_OF_OWNER = sa.select(owners.c.files, owners.c.bytes).where(
+    owners.c.owner == sa.bindparam("of_owner")
+)
+
+
+def used(connection: sa.Connection, owner: str) -> Used:
+    """Return what an owner has stored, or all together have for ""."""
+    if not owner:
+        return Used(*map(int, connection.execute(_ALL).one()))
+    row = connection.execute(_OF_OWNER, {"of_owner": owner}).first()
+    return Used(*row) if row else Used()
+
+
+def check_quotas(connection: sa.Connection, image: Image, quotas: Quotas) -> None:
+    """Raise QuotaExceeded if there is no room for image.
+
+    In the transaction that adds it, which holds the write lock: nobody can take the room meanwhile.
+    """
+    if quotas.store.is_set:
+        quotas.store.check(used(connection, ""), image.size_bytes)
+    if quotas.owner.is_set and image.owner:
+        quotas.owner.check(used(connection, image.owner), image.size_bytes)
+
+
+def count_owner(connection: sa.Connection, image: Image, files: int) -> None:
+    """Count an image that came (+1) or went (-1) as its owner's."""
+    mine = owners.c.owner == image.owner
+    more_bytes = files * image.size_bytes
+    change = {"files": owners.c.files + files, "bytes": owners.c.bytes + more_bytes}
+    if not connection.execute(sa.update(owners).where(mine).values(change)).rowcount:
+        row = {"owner": image.owner, "files": files, "bytes": more_bytes}
+        connection.execute(sa.insert(owners), row)
+    if files < 0:  # who has nothing is forgotten
+        connection.execute(sa.delete(owners).where(mine & (owners.c.files <= 0)))
