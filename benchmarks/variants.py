@@ -30,13 +30,14 @@ CACHED_SIDE_PX, CACHED_CALLS = 620, 2000
 
 @dataclass(frozen=True)
 class Contest:
-    """A task on some sources. bars: how many times the better peer's rate, or thumbor's."""
+    """A task on some sources. bars: how many times the better peer's rate, thumbor's, or ipx's."""
 
     task: Task
     sources: tuple[Path, ...]
     calls: int
     best_bar: float = 0.0
     thumbor_bar: float = 0.0
+    ipx_bar: float = 0.0
 
 
 def contests(photos: Path | None) -> list[Contest]:
@@ -48,7 +49,7 @@ def contests(photos: Path | None) -> list[Contest]:
         Contest(Task("JPEG from 12 MP", 512, "jpg", 80), large, 100, best_bar=1.15),
         Contest(Task("WebP from 6 MP", 512, "webp", 75), medium, 120, best_bar=1.15),
         Contest(Task("AVIF from 6 MP", 512, "avif", 65), medium, 40, best_bar=2.0),
-        Contest(Task("PNG to PNG", 256, "png", 80), pngs, 120, thumbor_bar=1.1),
+        Contest(Task("PNG to PNG", 256, "png", 80), pngs, 120, thumbor_bar=1.1, ipx_bar=1.0),
     ]
 
 
@@ -155,9 +156,10 @@ def bars(all_contests: Sequence[Contest], blocks: Blocks) -> list[Bar]:
             worst = min(times.values(), key=lambda spread: spread.median)
             name = f"{contest.task.name}: variants/s, times the better peer's"
             found.append(Bar(name, worst, contest.best_bar, at_least=True))
-        if contest.thumbor_bar and THUMBOR in times:
-            name = f"{contest.task.name}: variants/s, times thumbor's"
-            found.append(Bar(name, times[THUMBOR], contest.thumbor_bar, at_least=True))
+        for peer, bar in ((THUMBOR, contest.thumbor_bar), (IPX, contest.ipx_bar)):
+            if bar and peer in times:
+                name = f"{contest.task.name}: variants/s, times {peer}'s"
+                found.append(Bar(name, times[peer], bar, at_least=True))
     cached = blocks[CACHED]
     share = ratios(cached[OURS], cached[BARE], of="rate")
     found.append(Bar("cached: variants/s, times a bare handler's", share, 0.8, at_least=True))
