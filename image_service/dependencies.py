@@ -156,6 +156,8 @@ class Application:
             self._cache,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
+            trash_retention_days=settings.trash_retention_days,
+            retention_days=settings.retention_days,
             quotas=settings.quotas,
             strip=settings.strip_metadata,
             accepted=accepted_formats(),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import secrets
-from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,7 +13,7 @@ from .domain import arguments
 from .domain.filename import check_extension, check_filename
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
-from .domain.image import Findings, Image, make_image_id, parse_image_ref
+from .domain.image import Findings, Image, make_image_id
 from .domain.listing import MAX_LIMIT, ListQuery
 from .domain.outcomes import Delivery, Match, Usage
 from .domain.payload import to_bytes
@@ -34,11 +33,11 @@ from .errors import (
     Busy,
     ChecksumMismatch,
     ImageDamaged,
-    ImageNotFound,
     ImageServiceError,
     QuotaExceeded,
     UnsupportedFormat,
 )
+from .removals import Owed, Removals, discard, found, request_key
 
 _RANDOM_BYTES = 24
 
@@ -71,11 +70,14 @@ class StorageManager:
         *,
         max_upload_bytes: int,
         idempotency_window_s: float,
+        trash_retention_days: float = 0,
+        retention_days: Mapping[str, float] | None = None,
         quotas: Quotas | None = None,
         strip: Strip = Strip.NONE,
         accepted: Collection[Format] = frozenset(Format),
     ) -> None:
         """Args:
+        trash_retention_days, retention_days: see Removals.
         quotas: how much may be stored.
         strip: what is removed from every picture before it is stored.
         accepted: the formats that the engine can decode.
@@ -90,8 +92,16 @@ class StorageManager:
         self._variants = variants
         self._max_upload_bytes = max_upload_bytes
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
-        # What could not be undone when it failed; sweep() tries again.
-        self._owed: deque[Callable[[], None]] = deque()
+        self._owed = Owed()
+        self._removals = Removals(
+            store,
+            catalogue,
+            clock,
+            variants,
+            self._owed,
+            trash_retention_days,
+            retention_days or {},
+        )
 
     def add(
         self,
@@ -128,11 +138,7 @@ class StorageManager:
 
     def get(self, image_id: object) -> Image:
         """Return the image. Raises: InvalidImageId, ImageNotFound."""
-        ref = parse_image_ref(image_id)
-        image = self._catalogue.get(ref.id)
-        if image is None or ref.extension not in (None, image.facts.format.extension):
-            raise ImageNotFound(ref.id)
-        return image
+        return found(self._catalogue, image_id)
 
     def open(self, image_id: object) -> tuple[Image, BinaryIO]:
         """Return the image and its bytes as a seekable file, which the caller closes.
@@ -160,34 +166,19 @@ class StorageManager:
         """
         return self._store.is_settled(image.blob_name)
 
-    def remove(self, image_id: object, *, delivery: Delivery | None = None) -> Image:
-        """Remove the image for good and return what it was.
+    def remove(
+        self, image_id: object, *, permanent: bool = False, delivery: Delivery | None = None
+    ) -> Image:
+        """See Removals.remove."""
+        return self._removals.remove(image_id, permanent=permanent, delivery=delivery)
 
-        Raises: InvalidImageId, ImageNotFound; a redelivered removal answers as the first did.
-        """
-        delivery = delivery or Delivery()
-        ref = parse_image_ref(image_id)
-        once = self._request_key(delivery, b"remove " + ref.id.encode())
-        try:
-            image = self.get(image_id)
-        except ImageNotFound:
-            first = self._catalogue.find_request(once) if once else None
-            if first:
-                return first
-            raise
-        try:
-            self._store.doubt(image.blob_name)
-            removed = self._catalogue.remove(image.id, once)
-        except DuplicateRequest as duplicate:
-            removed = duplicate.image
-        except ImageServiceError:
-            self._resolve(image)
-            raise
-        self._discard(image.blob_name)
-        self._try(functools.partial(self._variants.purge, image.id))
-        if removed is None:
-            raise ImageNotFound(image.id)
-        return removed
+    def restore(self, image_id: object) -> Image:
+        """See Removals.restore."""
+        return self._removals.restore(image_id)
+
+    def restorable_until_ms(self, image: Image) -> int | None:
+        """See Removals.restorable_until_ms."""
+        return self._removals.restorable_until_ms(image)
 
     def page(self, query: ListQuery) -> Page:
         """Return one page of the listing."""
@@ -220,12 +211,15 @@ class StorageManager:
 
     def sweep(self) -> int:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
-        for _ in range(len(self._owed)):
-            self._try(self._owed.popleft())
+        self._owed.retry()
         self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
-        swept = self._store.sweep(self._catalogue.known)
+        swept = self._store.sweep(self._catalogue.known, self._catalogue.trashed)
         self._variants.sweep(self._catalogue.known)
         return swept
+
+    def expire(self) -> None:
+        """See Removals.expire."""
+        self._removals.expire()
 
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
@@ -233,7 +227,7 @@ class StorageManager:
         try:
             return self._add(upload, request)
         except BaseException:
-            self._try(functools.partial(self._catalogue.abandon_request, request))
+            self._owed.attempt(functools.partial(self._catalogue.abandon_request, request))
             raise
 
     def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
@@ -264,7 +258,7 @@ class StorageManager:
             sent_sha256=None if stored is upload.data else sent_digest,
             owner=upload.owner,
         )
-        once = self._request_key(upload.delivery, sent_digest)
+        once = request_key(upload.delivery, sent_digest, self._clock.now_ms())
         all_requests = (*requests, once) if once else requests
         return self._commit(image, all_requests)
 
@@ -296,14 +290,14 @@ class StorageManager:
         try:
             return analysis.result(), digest
         except BaseException:
-            self._discard(name)
+            discard(self._store, name)
             raise
 
     def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> Image:
         try:
             added = self._catalogue.add(image, requests, self._quotas)
         except (DuplicateRequest, Busy, QuotaExceeded):
-            self._discard(image.blob_name)
+            discard(self._store, image.blob_name)
             raise
         except ImageServiceError:
             self._undo(image)  # whether it was committed is not known
@@ -316,56 +310,21 @@ class StorageManager:
         return added
 
     def _undo(self, image: Image) -> None:
-        self._try(functools.partial(self._withdraw, image))
+        self._owed.attempt(functools.partial(self._withdraw, image))
 
     def _withdraw(self, image: Image) -> None:
         self._catalogue.withdraw(image)
-        self._discard(image.blob_name)
-
-    def _try(self, undo: Callable[[], None]) -> None:
-        """Undo something now, or when the store works again: the caller's error comes first."""
-        try:
-            undo()
-        except ImageServiceError:
-            self._owed.append(undo)
-
-    def _discard(self, name: str) -> None:
-        try:
-            self._store.remove(name)
-        except ImageServiceError:
-            self._store.abandon(name)
-
-    def _resolve(self, image: Image) -> None:
-        """After a failed removal, put the blob back if the catalogue still has the image."""
-        try:
-            if self._catalogue.known([image.id]):
-                self._store.settle(image.blob_name)
-                return
-        except ImageServiceError:
-            self._store.abandon(image.blob_name)
-            return
-        self._discard(image.blob_name)
+        discard(self._store, image.blob_name)
 
     def _raise_if_done(self, upload: _Upload) -> None:
         """Spare a redelivered upload its work if the first delivery was carried out."""
         if upload.delivery.redelivered:
-            once = self._request_key(upload.delivery, hashlib.sha256(upload.data).digest())
+            once = request_key(
+                upload.delivery, hashlib.sha256(upload.data).digest(), self._clock.now_ms()
+            )
             first = self._catalogue.find_request(once) if once else None
             if first:
                 raise DuplicateRequest(first)
-
-    def _request_key(self, delivery: Delivery, content: bytes) -> RequestKey | None:
-        """Return what a delivery is remembered by, None when nothing tells it from others.
-
-        Args:
-            content: what the request carries, for some clients count their correlation ids from
-                one at every start: the same id with other bytes is another request.
-        """
-        if not delivery.key:
-            return None
-        digest = hashlib.sha256(delivery.key.encode() + b"\0" + content).hexdigest()
-        arrived_ms = None if delivery.redelivered else delivery.arrived_ms
-        return RequestKey("delivery:" + digest, self._clock.now_ms(), arrived_ms=arrived_ms)
 
 
 def _idempotency_key(value: object) -> str:

@@ -72,8 +72,16 @@ class ImageService:
     @answers(replies.BLANK_DELETE)
     def delete_image(self, image_id: str, *, permanent: bool = False) -> dict[str, Any]:
         """Delete an image: gone from every listing and url when the reply leaves."""
-        flag(permanent, "permanent")  # there is no trash: every deletion is permanent
-        return replies.deleted(self.storage.remove(image_id, delivery=self.delivery))
+        is_permanent = flag(permanent, "permanent")
+        image = self.storage.remove(image_id, permanent=is_permanent, delivery=self.delivery)
+        until_ms = None if is_permanent else self.storage.restorable_until_ms(image)
+        return replies.deleted(image, until_ms)
+
+    @rpc
+    @answers(replies.BLANK_IMAGE)
+    def restore_image(self, image_id: str) -> dict[str, Any]:
+        """Take an image out of the trash; answer its url and metadata."""
+        return self._replies.image(self.storage.restore(image_id))
 
     @rpc
     @answers(replies.BLANK_LIST)
@@ -104,9 +112,8 @@ class ImageService:
             created_before=created_before,
             min_bytes=min_bytes,
             max_bytes=max_bytes,
+            trashed=trashed,
         )
-        if flag(trashed, "trashed"):
-            return {**replies.BLANK_LIST, "success": True}  # there is no trash: nothing is in it
         return self._page(query)
 
     @rpc
@@ -181,8 +188,9 @@ class ImageService:
 
     @housekeeping
     def sweep(self) -> None:
-        """Clear up after processes that died, and after large pictures."""
+        """Clear up after processes that died and large pictures; remove what is too old."""
         self.storage.sweep()
+        self.storage.expire()
         give_back_freed()
 
     @property

@@ -72,6 +72,9 @@ class Settings(BaseModel):
     owner_quota_files: int = Field(0, ge=0, le=2**60)
     min_free_bytes: int = Field(64 * MIB, ge=0, le=2**60)
 
+    trash_retention_days: float = Field(0, ge=0, le=36_500, allow_inf_nan=False)
+    retention_days: dict[str, Annotated[float, Field(gt=0, le=36_500)]] = {}
+
     max_upload_bytes: Bytes = 10 * MIB
     max_message_bytes: Bytes = 16 * MIB
     max_call_bytes: Bytes = MIB
@@ -159,7 +162,7 @@ class Settings(BaseModel):
             return [name.strip() for name in value.split(",") if name.strip()]
         return value
 
-    @field_validator("presets", "watermarks", mode="before")
+    @field_validator("presets", "watermarks", "retention_days", mode="before")
     @classmethod
     def _mappings_may_be_json(cls, value: object) -> object:
         if isinstance(value, str):

@@ -9,8 +9,8 @@ from ..domain.quota import Quotas, Used
 from .tables import owners, totals
 
 _ALL = sa.select(
-    sa.func.coalesce(sa.func.sum(totals.c.files), 0),
-    sa.func.coalesce(sa.func.sum(totals.c.bytes), 0),
+    sa.func.coalesce(sa.func.sum(totals.c.files + totals.c.trashed_files), 0),
+    sa.func.coalesce(sa.func.sum(totals.c.bytes + totals.c.trashed_bytes), 0),
 )
 _OF_OWNER = sa.select(owners.c.files, owners.c.bytes).where(
     owners.c.owner == sa.bindparam("of_owner")
@@ -18,7 +18,7 @@ _OF_OWNER = sa.select(owners.c.files, owners.c.bytes).where(
 
 
 def used(connection: sa.Connection, owner: str) -> Used:
-    """Return what an owner has stored, or all together have for ""."""
+    """Return what an owner has stored, or all together have for "", trash included."""
     if not owner:
         return Used(*map(int, connection.execute(_ALL).one()))
     row = connection.execute(_OF_OWNER, {"of_owner": owner}).first()

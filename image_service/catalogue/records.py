@@ -35,6 +35,7 @@ def to_row(image: Image) -> dict[str, Any]:
         "tags": list(image.tags),
         "attributes": dict(image.attributes),
         "owner": image.owner or None,
+        "deleted_ms": image.deleted_ms,
         **_fingerprint_columns(image.fingerprint),
         "details": _details(image),
     }
@@ -59,6 +60,7 @@ def from_row(row: Mapping[str, Any]) -> Image:
         sent_sha256=bytes.fromhex(sent) if sent else None,
         duplicate_of=details.get("duplicate_of"),
         owner=row["owner"] or "",
+        deleted_ms=row["deleted_ms"],
     )
 
 
@@ -76,7 +78,7 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> Image:
     """Return the image that to_snapshot() made snapshot of."""
     thumbhash = snapshot.get("thumbhash")
     new = dict.fromkeys(
-        (*_FACTS, "owner", *_fingerprint_columns(None))
+        (*_FACTS, "owner", "deleted_ms", *_fingerprint_columns(None))
     )  # an older version's has none
     return from_row(
         {

@@ -28,6 +28,7 @@ _WITH_HASH = (
     .where(_BANDS[0] == sa.bindparam("band"))
     .where(images.c.perceptual_hash == sa.bindparam("hash"))
     .where(images.c.id != sa.bindparam("but"))
+    .where(images.c.deleted_ms.is_(None))
     .order_by(
         images.c.sha256 != sa.bindparam("digest"), images.c.created_ms.desc(), images.c.id.desc()
     )

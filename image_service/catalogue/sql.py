@@ -33,9 +33,11 @@ _ORDER_COLUMNS = {
 _INSERT_IMAGE = sa.insert(images)
 _INSERT_TAGS = sa.insert(image_tags)
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
+_LIVE = images.c.deleted_ms.is_(None)
 _OLDEST_EQUAL = (
     sa.select(images.c.id)
     .where(images.c.sha256 == sa.bindparam("digest"))
+    .where(_LIVE)
     .order_by(images.c.created_ms)
     .limit(1)
 )
@@ -45,6 +47,8 @@ _COUNT = (
     .values(
         files=totals.c.files + sa.bindparam("more_files"),
         bytes=totals.c.bytes + sa.bindparam("more_bytes"),
+        trashed_files=totals.c.trashed_files + sa.bindparam("more_trashed_files"),
+        trashed_bytes=totals.c.trashed_bytes + sa.bindparam("more_trashed_bytes"),
     )
 )
 
@@ -104,16 +108,19 @@ class SqlCatalogue:
 
         return self._write(work)
 
-    def get(self, image_id: str) -> Image | None:
+    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
         """See Catalogue.get."""
-        return self._read(functools.partial(_find, image_id=image_id))
+        image = self._read(functools.partial(_find, image_id=image_id))
+        return image if image and (image.deleted_ms is not None) is trashed else None
 
-    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+    def remove(
+        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+    ) -> Image | None:
         """See Catalogue.remove."""
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
-            if image is None:
+            if image is None or (only_trashed and image.deleted_ms is None):
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
@@ -122,6 +129,46 @@ class SqlCatalogue:
             return image
 
         return self._write(work)
+
+    def trash(
+        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+    ) -> Image | None:
+        """See Catalogue.trash."""
+
+        def work(connection: sa.Connection) -> Image | None:
+            image = _find(connection, image_id)
+            if image is None or image.deleted_ms is not None:
+                if request:
+                    requests.raise_if_done(connection, request)
+                return None
+            trashed = _moved(connection, image, deleted_ms)
+            self._finish(connection, [request] if request else [], to_row(trashed))
+            return trashed
+
+        return self._write(work)
+
+    def restore(self, image_id: str) -> Image | None:
+        """See Catalogue.restore."""
+
+        def work(connection: sa.Connection) -> Image | None:
+            image = _find(connection, image_id)
+            if image is None or image.deleted_ms is None:
+                return None
+            return _moved(connection, image, None)
+
+        return self._write(work)
+
+    def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
+        """See Catalogue.trashed_before."""
+        old = (
+            sa.select(*listed)
+            .where(images.c.deleted_ms.is_not(None), images.c.deleted_ms < moment_ms)
+            .order_by(images.c.deleted_ms, images.c.id)
+            .limit(limit)
+        )
+        return self._read(
+            lambda connection: [from_row(dict(row)) for row in connection.execute(old).mappings()]
+        )
 
     def withdraw(self, image: Image) -> None:
         """See Catalogue.withdraw."""
@@ -138,7 +185,8 @@ class SqlCatalogue:
 
         def work(connection: sa.Connection) -> Page:
             rows = connection.execute(_page_statement(query)).mappings().all()
-            total = _filtered_total(connection, query) if query.is_filtered else _total(connection)
+            count = _filtered_total if query.is_filtered else _total
+            total = count(connection, query)
             return Page(
                 images=tuple(from_row(dict(row)) for row in rows[: query.limit]),
                 has_more=len(rows) > query.limit,
@@ -159,7 +207,12 @@ class SqlCatalogue:
 
         def work(connection: sa.Connection) -> Mapping[Format, FormatTotals]:
             rows = connection.execute(sa.select(totals))
-            return {Format(row.format): FormatTotals(row.files, row.bytes) for row in rows}
+            return {
+                Format(row.format): FormatTotals(
+                    row.files, row.bytes, row.trashed_files, row.trashed_bytes
+                )
+                for row in rows
+            }
 
         return self._read(work)
 
@@ -169,17 +222,11 @@ class SqlCatalogue:
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
-        ids = list(image_ids)
+        return self._read(functools.partial(_among, ids=list(image_ids)))
 
-        def work(connection: sa.Connection) -> set[str]:
-            found: set[str] = set()
-            for start in range(0, len(ids), _IDS_AT_ONCE):
-                some = ids[start : start + _IDS_AT_ONCE]
-                statement = sa.select(images.c.id).where(images.c.id.in_(some))
-                found.update(connection.scalars(statement))
-            return found
-
-        return self._read(work)
+    def trashed(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.trashed."""
+        return self._read(functools.partial(_among, ids=list(image_ids), condition=~_LIVE))
 
     def find_request(self, request: RequestKey) -> Image | None:
         """See Catalogue.find_request."""
@@ -206,7 +253,7 @@ class SqlCatalogue:
 
     def check(self) -> None:
         """See Catalogue.check."""
-        self._read(_total)
+        self._read(lambda connection: _total(connection, ListQuery()))
 
     def _finish(
         self, connection: sa.Connection, asked: Collection[RequestKey], row: dict[str, Any]
@@ -243,6 +290,19 @@ def _find(connection: sa.Connection, image_id: str) -> Image | None:
     return None if row is None else from_row(dict(row))
 
 
+def _among(
+    connection: sa.Connection, ids: list[str], condition: sa.ColumnElement[bool] | None = None
+) -> set[str]:
+    """Return those of ids that are there and meet a condition."""
+    found: set[str] = set()
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        statement = sa.select(images.c.id).where(images.c.id.in_(ids[start : start + _IDS_AT_ONCE]))
+        found.update(
+            connection.scalars(statement if condition is None else statement.where(condition))
+        )
+    return found
+
+
 def _delete(connection: sa.Connection, image: Image) -> None:
     connection.execute(sa.delete(images).where(images.c.id == image.id))
     if image.tags:
@@ -250,20 +310,40 @@ def _delete(connection: sa.Connection, image: Image) -> None:
     _count(connection, image, -1)
 
 
+def _moved(connection: sa.Connection, image: Image, deleted_ms: int | None) -> Image:
+    """Put an image into the trash, or for None take it out."""
+    connection.execute(
+        sa.update(images).where(images.c.id == image.id).values(deleted_ms=deleted_ms)
+    )
+    moved = dataclasses.replace(image, deleted_ms=deleted_ms)
+    _change_totals(connection, image, -1)
+    _change_totals(connection, moved, +1)
+    return moved
+
+
 def _count(connection: sa.Connection, image: Image, files: int) -> None:
     if image.owner:
         count_owner(connection, image, files)
     # Last in its transaction: where rows are locked one by one, everyone wants this one.
+    _change_totals(connection, image, files)
+
+
+def _change_totals(connection: sa.Connection, image: Image, files: int) -> None:
+    more = (files, files * image.size_bytes)
+    living, trashed = (more, (0, 0)) if image.deleted_ms is None else ((0, 0), more)
     change = {
         "of_format": image.facts.format.value,
-        "more_files": files,
-        "more_bytes": files * image.size_bytes,
+        "more_files": living[0],
+        "more_bytes": living[1],
+        "more_trashed_files": trashed[0],
+        "more_trashed_bytes": trashed[1],
     }
     connection.execute(_COUNT, change)
 
 
-def _total(connection: sa.Connection) -> int:
-    return int(connection.scalar(sa.select(sa.func.sum(totals.c.files))) or 0)
+def _total(connection: sa.Connection, query: ListQuery) -> int:
+    files = totals.c.trashed_files if query.trashed else totals.c.files
+    return int(connection.scalar(sa.select(sa.func.sum(files))) or 0)
 
 
 def _page_statement(query: ListQuery) -> sa.Select[Any]:
@@ -292,7 +372,8 @@ def _conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
         (query.min_bytes, lambda v: images.c.size_bytes >= v),
         (query.max_bytes, lambda v: images.c.size_bytes <= v),
     )
-    return [condition(value) for value, condition in wanted if value is not None]
+    state = images.c.deleted_ms.is_not(None) if query.trashed else _LIVE
+    return [state, *(condition(value) for value, condition in wanted if value is not None)]
 
 
 def _has_vanished(exc: sa.exc.OperationalError) -> bool:

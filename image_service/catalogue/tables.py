@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from ..domain.fingerprint import BANDS
@@ -9,6 +11,13 @@ from ..domain.fingerprint import BANDS
 metadata = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
 )
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
+
+
+_LIVE, _TRASHED = _where("deleted_ms IS NULL"), _where("deleted_ms IS NOT NULL")
 
 images = sa.Table(
     "images",
@@ -31,6 +40,8 @@ images = sa.Table(
     sa.Column("tags", sa.JSON, nullable=False),
     sa.Column("attributes", sa.JSON, nullable=False),
     sa.Column("duration_ms", sa.BigInteger),
+    # When it was put into the trash; null for the living.
+    sa.Column("deleted_ms", sa.BigInteger),
     # Who sent it; null where nobody is told apart.
     sa.Column("owner", sa.String(255)),
     # A fingerprint; null for images of before there were any.
@@ -42,11 +53,13 @@ images = sa.Table(
     *(sa.Column(f"hash_band_{band}", sa.Integer) for band in range(BANDS)),
     # What only a look at the one image needs; last, and not read for listings.
     sa.Column("details", sa.JSON),
-    # One index for each order of the listing: a page is a short walk along one of them.
-    sa.Index(None, "created_ms", "id"),
-    sa.Index(None, "size_bytes", "id"),
-    sa.Index(None, "filename_folded", "id"),
-    sa.Index(None, "format", "created_ms", "id"),
+    # One index for each order of the listing: a page is a short walk along one of them, however
+    # much is in the trash.
+    sa.Index(None, "created_ms", "id", **_LIVE),
+    sa.Index(None, "size_bytes", "id", **_LIVE),
+    sa.Index(None, "filename_folded", "id", **_LIVE),
+    sa.Index(None, "format", "created_ms", "id", **_LIVE),
+    sa.Index(None, "deleted_ms", "id", **_TRASHED),
     sa.Index(None, "sha256", "created_ms"),
     *(sa.Index(None, f"hash_band_{band}", "perceptual_hash") for band in range(BANDS)),
     sqlite_with_rowid=True,
@@ -70,8 +83,11 @@ totals = sa.Table(
     sa.Column("format", sa.String(8), primary_key=True),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("trashed_files", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("trashed_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sqlite_with_rowid=False,
 )
+"""What there is of each format: files and bytes of the living, and of those in the trash."""
 
 owners = sa.Table(
     "owners",

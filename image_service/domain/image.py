@@ -64,6 +64,7 @@ class Image:
     that were sent, where something was removed from them. fingerprint: None for images of before
     there were any. duplicate_of: id of the oldest image with the same bytes when this one came.
     description: empty in listings. owner: who sent it, "" where nobody is told apart.
+    deleted_ms: when it was put into the trash, None for the living.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Image:
     sent_sha256: bytes | None = None
     duplicate_of: str | None = None
     owner: str = ""
+    deleted_ms: int | None = None
 
     @property
     def blob_name(self) -> str:

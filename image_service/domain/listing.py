@@ -31,6 +31,7 @@ class ListQuery:
 
     order: one of ORDERS; after: the (order value, id) of the last image of the page before.
     created_from_ms inclusive, created_until_ms exclusive; filename: folded text it contains.
+    trashed: of what is in the trash, and not of the rest.
     """
 
     limit: int = MAX_LIMIT
@@ -44,11 +45,13 @@ class ListQuery:
     created_until_ms: int | None = None
     min_bytes: int | None = None
     max_bytes: int | None = None
+    trashed: bool = False
 
     @property
     def is_filtered(self) -> bool:
         """Tell whether anything narrows the listing."""
-        return replace(self, **_PAGING) != ListQuery(**_PAGING)
+        unfiltered = {**_PAGING, "trashed": self.trashed}
+        return replace(self, **unfiltered) != ListQuery(**unfiltered)
 
     def order_value(self, image: Image) -> int | str:
         """Return what image is ordered by."""
@@ -119,6 +122,7 @@ def parse_list_query(
     created_before: object = None,
     min_bytes: object = None,
     max_bytes: object = None,
+    trashed: object = False,
 ) -> ListQuery:
     """Return the checked query for list_images' arguments.
 
@@ -137,6 +141,7 @@ def parse_list_query(
         created_until_ms=arguments.moment_ms(created_before, "created_before", round_up=True),
         min_bytes=_bytes(min_bytes, "min_bytes"),
         max_bytes=_bytes(max_bytes, "max_bytes"),
+        trashed=arguments.flag(trashed, "trashed"),
     )
     return query.continued(cursor)
 

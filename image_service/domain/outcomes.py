@@ -49,6 +49,16 @@ class Usage:
         """Their bytes together."""
         return sum(totals.bytes for totals in self.by_format.values())
 
+    @property
+    def trashed_files(self) -> int:
+        """Number of images in the trash."""
+        return sum(totals.trashed_files for totals in self.by_format.values())
+
+    @property
+    def trashed_bytes(self) -> int:
+        """Their bytes together."""
+        return sum(totals.trashed_bytes for totals in self.by_format.values())
+
 
 @dataclass(frozen=True)
 class Match:

@@ -14,6 +14,14 @@ from .quota import Quotas, Used
 from .strip import Strip
 from .transform import Transform
 
+IdsAmong = Callable[[Collection[str]], set[str]]
+"""Returns those of some image ids of which something is true."""
+
+
+def no_ids(image_ids: Collection[str]) -> set[str]:  # noqa: ARG001
+    """Return none of them."""
+    return set()
+
 
 class BlobStore(Protocol):
     """Where originals are kept, by the names of `Image.blob_name`.
@@ -47,11 +55,22 @@ class BlobStore(Protocol):
     def is_settled(self, name: str) -> bool:
         """Tell whether a blob has its final place. So cheap that anybody may ask."""
 
-    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
+    def shelve(self, name: str) -> None:
+        """Take a blob out of its final place, for as long as its image is in the trash.
+
+        It can still be opened. What has no final place is left as it is.
+        """
+
+    def unshelve(self, name: str) -> None:
+        """Give a blob that was shelved its final place again; what was not is left as it is."""
+
+    def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """Remove what dead processes left; return how many blobs went.
 
+        What the catalogue knows is given its place.
         Args:
-            known: returns those of the given image ids which the catalogue has.
+            known, trashed: return those of some image ids which the catalogue has, and which of
+                them are in the trash.
         """
 
     def check(self) -> None:
@@ -106,10 +125,12 @@ class Page:
 
 @dataclass(frozen=True)
 class FormatTotals:
-    """How many images of one format there are, and their bytes."""
+    """How many images of one format there are, and their bytes; the same of the trash."""
 
     files: int
     bytes: int
+    trashed_files: int = 0
+    trashed_bytes: int = 0
 
 
 class Catalogue(Protocol):
@@ -131,11 +152,31 @@ class Catalogue(Protocol):
     def used(self, owner: str = "") -> Used:
         """Return what an owner has stored, or all together have, in constant time."""
 
-    def get(self, image_id: str) -> Image | None:
-        """Return the image, or None."""
+    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
+        """Return the image, or None; from the trash or from outside of it, never from both."""
 
-    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
-        """Remove the image, uncount it, remember the request; return what was removed, or None.
+    def trash(
+        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+    ) -> Image | None:
+        """Put the image into the trash and remember the request; return it, or None.
+
+        Raises: DuplicateRequest if the image is not there but this request trashed it.
+        """
+
+    def restore(self, image_id: str) -> Image | None:
+        """Take the image out of the trash and return it, None if it was not in it."""
+
+    def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
+        """Return images that were put into the trash before a moment, the oldest first."""
+
+    def remove(
+        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+    ) -> Image | None:
+        """Remove the image for good, from the trash, too; uncount it, remember the request.
+
+        Args: only_trashed: one that is not in the trash stays as it is.
+
+        Returns: what was removed, or None.
 
         Raises: DuplicateRequest if the image is not there but this request removed it.
         """
@@ -157,7 +198,10 @@ class Catalogue(Protocol):
         """Return the totals by format, in constant time."""
 
     def known(self, image_ids: Collection[str]) -> set[str]:
-        """Return those of image_ids that are there."""
+        """Return those of image_ids that are there, in the trash or not."""
+
+    def trashed(self, image_ids: Collection[str]) -> set[str]:
+        """Return those of image_ids that are in the trash."""
 
     def find_request(self, request: RequestKey) -> Image | None:
         """Return the image of a request carried out before, or None.

@@ -24,7 +24,7 @@ BLANK_UPLOAD = {
 }  # fmt: skip
 BLANK_IMAGE = {"success": False, "imageId": "", "url": "", "metadata": _NO_METADATA}
 BLANK_SIMILAR = {"success": False, "imageId": "", "images": []}
-BLANK_DELETE = {"success": False, "imageId": ""}
+BLANK_DELETE = {"success": False, "imageId": "", "restorableUntil": None}
 BLANK_URL = {"success": False, "imageId": "", "url": "", "expiresAt": None}
 BLANK_DOWNLOAD = {
     "success": False, "imageId": "", "file": b"", "contentType": "", "offset": 0, "totalBytes": 0,
@@ -106,7 +106,12 @@ class Replies:
             "createdAt": rfc3339(image.created_ms),
             "thumbhash": _fingerprint(image)["thumbhash"],
             "tags": list(image.tags),
+            **_deletion(image),
         }
+
+
+def _deletion(image: Image) -> dict[str, str]:
+    return {} if image.deleted_ms is None else {"deletedAt": rfc3339(image.deleted_ms)}
 
 
 def metadata(image: Image) -> dict[str, Any]:
@@ -180,9 +185,11 @@ def downloaded(part: Download) -> dict[str, Any]:
     }
 
 
-def deleted(image: Image) -> dict[str, Any]:
+def deleted(image: Image, restorable_until_ms: int | None) -> dict[str, Any]:
     """Return delete_image's reply."""
-    return {"success": True, "imageId": image.id, "message": "Image deleted."}
+    until = None if restorable_until_ms is None else rfc3339(restorable_until_ms)
+    message = f"Image moved to the trash, until {until}." if until else "Image deleted."
+    return {"success": True, "imageId": image.id, "message": message, "restorableUntil": until}
 
 
 def storage_info(
@@ -208,6 +215,8 @@ def storage_info(
         "freeBytes": usage.free_bytes,
         "quotaBytes": quotas.store.bytes or None,
         "quotaFiles": quotas.store.files or None,
+        "trashedFiles": usage.trashed_files,
+        "trashedBytes": usage.trashed_bytes,
         "cacheBytes": usage.cached_bytes,
         "cacheHits": cache.hits,
         "cacheMisses": cache.misses,

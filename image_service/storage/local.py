@@ -14,11 +14,12 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..domain.image import parse_image_ref
+from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from .directory import SharedSync, sync_directory
 from .lease import Lease, LeaseBook
@@ -37,6 +38,7 @@ class LocalStore:
         self._root = root
         self._min_free_bytes = min_free_bytes
         self._provisional = root / ".tmp"
+        self._trash = root / ".trash"
         self._leases = leases
         self._lease = lease
         # Names this process is working on; what else stands under its lease is left over.
@@ -80,19 +82,38 @@ class LocalStore:
         """See BlobStore.doubt."""
         final, provisional = self.path_for(name), self._provisional_path(name)
         self._active.add(name)
-        with _translated(), contextlib.suppress(FileNotFoundError):
+        with _translated():
             self._lease.ensure()
             self._provisional.mkdir(parents=True, exist_ok=True)
-            final.rename(provisional)
-            sync_directory(self._provisional)
-            sync_directory(self._root)
+            for place in (final, self._trash / final.name):
+                try:
+                    place.rename(provisional)
+                except FileNotFoundError:
+                    continue
+                sync_directory(self._provisional)
+                sync_directory(place.parent)
+                return
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         with _translated():
             self._provisional_path(name).unlink(missing_ok=True)
             self.path_for(name).unlink(missing_ok=True)
+            (self._trash / name).unlink(missing_ok=True)
         self._active.discard(name)
+
+    def shelve(self, name: str) -> None:
+        """See BlobStore.shelve."""
+        # Not synced: wherever it is found after a power cut, the catalogue says where it belongs.
+        with _translated(), contextlib.suppress(FileNotFoundError):
+            self._trash.mkdir(parents=True, exist_ok=True)
+            self.path_for(name).rename(self._trash / name)
+
+    def unshelve(self, name: str) -> None:
+        """See BlobStore.unshelve."""
+        path = self.path_for(name)
+        with _translated(), contextlib.suppress(FileNotFoundError):
+            (self._trash / name).rename(path)
 
     def abandon(self, name: str) -> None:
         """See BlobStore.abandon."""
@@ -104,23 +125,23 @@ class LocalStore:
             try:
                 return self.path_for(name).open("rb")
             except FileNotFoundError:
-                found = next(self._provisionals_of(name), None)
-                if found:
+                for place in (*self._provisionals_of(name), self._trash / name):
                     with contextlib.suppress(FileNotFoundError):
-                        return found.open("rb")
-                # It may have been given its final name between the two looks.
+                        return place.open("rb")
+                # It may have been given its final name between the looks.
                 return self.path_for(name).open("rb")
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
         return self.path_for(name).exists()
 
-    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
-        """See BlobStore.sweep. What the catalogue knows is given its final name."""
+    def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
+        """See BlobStore.sweep."""
         self.prepare()
         with _translated():
-            return self._clear(self._lease.id, self._active, known) + sum(
-                self._clear_if_dead(lease, known) for lease in self._others()
+            self._put_back(known, trashed)
+            return self._clear(self._lease.id, self._active, known, trashed) + sum(
+                self._clear_if_dead(lease, known, trashed) for lease in self._others()
             )
 
     def check(self) -> None:
@@ -204,12 +225,20 @@ class LocalStore:
         in_names = {entry.partition(_SEPARATOR)[0] for entry in self._entries()}
         return (self._leases.ids() | in_names) - {self._lease.id}
 
-    def _clear_if_dead(self, lease: str, known: Callable[[Collection[str]], set[str]]) -> int:
+    def _put_back(self, known: IdsAmong, trashed: IdsAmong) -> None:
+        """Put back what is in the trash folder though its image lives: its process died."""
+        with contextlib.suppress(FileNotFoundError):
+            names = {_image_id(name): name for name in os.listdir(self._trash)}
+            ids = [image_id for image_id in names if image_id]
+            for image_id in known(ids) - trashed(ids) if ids else ():
+                self.unshelve(names[image_id])
+
+    def _clear_if_dead(self, lease: str, known: IdsAmong, trashed: IdsAmong) -> int:
         with self._leases.inherit(lease) as is_dead:
-            return self._clear(lease, (), known) if is_dead else 0
+            return self._clear(lease, (), known, trashed) if is_dead else 0
 
     def _clear(
-        self, lease: str, active: Collection[str], known: Callable[[Collection[str]], set[str]]
+        self, lease: str, active: Collection[str], known: IdsAmong, trashed: IdsAmong
     ) -> int:
         """Resolve what stands under lease and is not active; return how many blobs went."""
         prefix = lease + _SEPARATOR
@@ -220,9 +249,13 @@ class LocalStore:
         if lease == self._lease.id:  # a probe of ours may be there at this moment
             left = {name: image_id for name, image_id in left.items() if image_id}
         wanted = known([i for i in left.values() if i]) if left else set()
-        return sum(
+        swept = sum(
             self._resolve(prefix, name, image_id in wanted) for name, image_id in left.items()
         )
+        in_trash = trashed(wanted) if wanted else set()
+        for name in (name for name, image_id in left.items() if image_id in in_trash):
+            self.shelve(name)
+        return swept
 
     def _resolve(self, prefix: str, name: str, is_wanted: bool) -> bool:
         """Give a left-over blob its final name, or remove it and return True."""

@@ -16,8 +16,10 @@ from ..domain.outcomes import Match
 from ..domain.ports import (
     DuplicateRequest,
     FormatTotals,
+    IdsAmong,
     Page,
     RequestKey,
+    no_ids,
 )
 from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
@@ -51,6 +53,7 @@ class MemoryDisk:
 
     blobs: dict[str, bytes] = field(default_factory=dict)
     provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
+    trash: dict[str, bytes] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     started: int = 0
 
@@ -89,15 +92,29 @@ class MemoryStore:
         """See BlobStore.doubt."""
         _check_name(name)
         self._active.add(name)
-        if name in self.disk.blobs:
-            self.disk.provisional[self._process, name] = self.disk.blobs.pop(name)
+        for place in (self.disk.blobs, self.disk.trash):
+            if name in place:
+                self.disk.provisional[self._process, name] = place.pop(name)
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         _check_name(name)
         self.disk.provisional.pop((self._process, name), None)
         self.disk.blobs.pop(name, None)
+        self.disk.trash.pop(name, None)
         self._active.discard(name)
+
+    def shelve(self, name: str) -> None:
+        """See BlobStore.shelve."""
+        _check_name(name)
+        if name in self.disk.blobs:
+            self.disk.trash[name] = self.disk.blobs.pop(name)
+
+    def unshelve(self, name: str) -> None:
+        """See BlobStore.unshelve."""
+        _check_name(name)
+        if name in self.disk.trash:
+            self.disk.blobs[name] = self.disk.trash.pop(name)
 
     def abandon(self, name: str) -> None:
         """See BlobStore.abandon."""
@@ -111,14 +128,19 @@ class MemoryStore:
         for (_, provisional_name), data in self.disk.provisional.items():
             if provisional_name == name:
                 return io.BytesIO(data)
+        if name in self.disk.trash:
+            return io.BytesIO(self.disk.trash[name])
         raise FileNotFoundError(name)
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
         return name in self.disk.blobs
 
-    def sweep(self, known: Callable[[Collection[str]], set[str]]) -> int:
+    def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """See BlobStore.sweep."""
+        shelved = {parse_image_ref(name).id: name for name in self.disk.trash}
+        for image_id in known(shelved) - trashed(shelved) if shelved else ():
+            self.unshelve(shelved[image_id])
         left = [key for key in self.disk.provisional if self._is_left_over(*key)]
         wanted = known([parse_image_ref(name).id for _, name in left]) if left else set()
         swept = 0
@@ -128,6 +150,10 @@ class MemoryStore:
                 self.disk.blobs[key[1]] = data
             else:
                 swept += 1
+        for image_id in trashed(wanted) if wanted else ():
+            for _, name in left:
+                if parse_image_ref(name).id == image_id:
+                    self.shelve(name)
         return swept
 
     def check(self) -> None:
@@ -192,7 +218,7 @@ class MemoryCatalogue:
             quotas.owner.check(self.used(image.owner), image.size_bytes)
         if image.id in self.records.images:
             raise StorageUnavailable("its catalogue failed")
-        equal = [each for each in self.records.images.values() if each.sha256 == image.sha256]
+        equal = [each for each in self._living() if each.sha256 == image.sha256]
         oldest = min(equal, key=lambda each: each.created_ms, default=None)
         added = replace(image, duplicate_of=oldest.id if oldest else None)
         for request in requests:
@@ -200,17 +226,52 @@ class MemoryCatalogue:
         self.records.images[image.id] = added
         return added
 
-    def get(self, image_id: str) -> Image | None:
+    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
         """See Catalogue.get."""
-        return self.records.images.get(image_id)
+        image = self.records.images.get(image_id)
+        return image if image and (image.deleted_ms is not None) is trashed else None
 
-    def remove(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+    def trash(
+        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+    ) -> Image | None:
+        """See Catalogue.trash."""
+        image = self.get(image_id)
+        if image is None:
+            self._raise_if_done(request)
+            return None
+        trashed = replace(image, deleted_ms=deleted_ms)
+        if request:
+            self._check_may_finish(request)
+            self._finish(request, trashed)
+        self.records.images[image_id] = trashed
+        return trashed
+
+    def restore(self, image_id: str) -> Image | None:
+        """See Catalogue.restore."""
+        image = self.get(image_id, trashed=True)
+        if image is None:
+            return None
+        restored = self.records.images[image_id] = replace(image, deleted_ms=None)
+        return restored
+
+    def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
+        """See Catalogue.trashed_before."""
+        old = [
+            (image.deleted_ms, image.id, image.without_details())
+            for image in self.records.images.values()
+            if image.deleted_ms is not None and image.deleted_ms < moment_ms
+        ]
+        return [image for *_, image in sorted(old, key=lambda each: each[:2])[:limit]]
+
+    def remove(
+        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+    ) -> Image | None:
         """See Catalogue.remove."""
         image = self.records.images.get(image_id)
-        if request and image is None:
-            first = self.find_request(request)
-            if first:
-                raise DuplicateRequest(first)
+        if image and only_trashed and image.deleted_ms is None:
+            return None
+        if image is None:
+            self._raise_if_done(request)
         if request and image:
             self._check_may_finish(request)
             self._finish(request, image)
@@ -221,7 +282,7 @@ class MemoryCatalogue:
         """See Catalogue.find_similar."""
         matches = [
             Match.of(image, other)
-            for other in self.records.images.values()
+            for other in self._living()
             if other.fingerprint and other.id != image.id
         ]
         matches.sort(key=lambda match: (match.image.created_ms, match.image.id), reverse=True)
@@ -262,10 +323,13 @@ class MemoryCatalogue:
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """See Catalogue.totals."""
-        sizes: dict[Format, list[int]] = {format_: [] for format_ in Format}
+        sizes: dict[Format, tuple[list[int], list[int]]] = {each: ([], []) for each in Format}
         for image in self.records.images.values():
-            sizes[image.facts.format].append(image.size_bytes)
-        return {format_: FormatTotals(len(each), sum(each)) for format_, each in sizes.items()}
+            sizes[image.facts.format][image.deleted_ms is not None].append(image.size_bytes)
+        return {
+            format_: FormatTotals(len(living), sum(living), len(trashed), sum(trashed))
+            for format_, (living, trashed) in sizes.items()
+        }
 
     def used(self, owner: str = "") -> Used:
         """See Catalogue.used."""
@@ -277,6 +341,10 @@ class MemoryCatalogue:
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
         return set(image_ids) & self.records.images.keys()
+
+    def trashed(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.trashed."""
+        return {image_id for image_id in image_ids if self.get(image_id, trashed=True)}
 
     def find_request(self, request: RequestKey) -> Image | None:
         """See Catalogue.find_request."""
@@ -315,6 +383,14 @@ class MemoryCatalogue:
     def check(self) -> None:
         """See Catalogue.check."""
 
+    def _living(self) -> list[Image]:
+        return [image for image in self.records.images.values() if image.deleted_ms is None]
+
+    def _raise_if_done(self, request: RequestKey | None) -> None:
+        first = self.find_request(request) if request else None
+        if first:
+            raise DuplicateRequest(first)
+
     def _check_may_finish(self, request: RequestKey) -> None:
         asked = self.records.requests.get(request.key)
         if asked and request.is_another_than(asked.request.made_ms):
@@ -344,7 +420,8 @@ def _is_wanted(image: Image, query: ListQuery) -> bool:
         (query.min_bytes, lambda v: image.size_bytes >= v),
         (query.max_bytes, lambda v: image.size_bytes <= v),
     )
-    return all(test(value) for value, test in tests if value is not None)
+    is_state = (image.deleted_ms is not None) is query.trashed
+    return is_state and all(test(value) for value, test in tests if value is not None)
 
 
 class InlineEngine:

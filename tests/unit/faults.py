@@ -89,7 +89,9 @@ class World:
         accepted: Collection[Format] = frozenset(Format),
         quotas: Quotas | None = None,
         strip: Strip = Strip.NONE,
+        **settings: Any,
     ) -> None:
+        self._settings: dict[str, Any] = settings or (earlier._settings if earlier else {})
         self.disk: MemoryDisk = earlier.disk if earlier else MemoryDisk()
         self.records: MemoryRecords = earlier.records if earlier else MemoryRecords()
         self.clock = earlier.clock if earlier else FixedClock()
@@ -110,6 +112,7 @@ class World:
             accepted=accepted,
             quotas=quotas,
             strip=strip,
+            **self._settings,
         )
 
     def sibling(self) -> World:
@@ -134,7 +137,11 @@ class World:
 
     def files(self) -> set[str]:
         """Everything that takes room on the disk, provisional or not."""
-        return {*self.disk.blobs, *(name for _, name in self.disk.provisional)}
+        return {
+            *self.disk.blobs,
+            *self.disk.trash,
+            *(name for _, name in self.disk.provisional),
+        }
 
     def assert_empty(self) -> None:
         assert self.ids() == set()

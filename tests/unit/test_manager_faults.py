@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import Any
 
 import pytest
 
@@ -193,9 +194,9 @@ def test_the_image_deleted_twice_at_once_is_deleted_once() -> None:
     other = world.sibling()
     remove = world.catalogue._adapter.remove
 
-    def other_comes_first(image_id: str, request: object = None) -> object:
-        other.manager.remove(image_id)
-        return remove(image_id, request)
+    def other_comes_first(*args: Any, **kwargs: Any) -> object:
+        other.manager.remove(image.id)
+        return remove(*args, **kwargs)
 
     world.catalogue._adapter.remove = other_comes_first
     with pytest.raises(ImageNotFound):

@@ -133,8 +133,8 @@ def test_an_image() -> None:
 
 
 def test_a_deletion() -> None:
-    holds(replies.deleted(IMAGE), {"success": True, "imageId": ID})
-    assert replies.deleted(IMAGE)["message"]
+    holds(replies.deleted(IMAGE, None), {"success": True, "imageId": ID})
+    assert replies.deleted(IMAGE, None)["message"]
 
 
 def test_a_page_and_how_it_goes_on() -> None:
@@ -215,7 +215,7 @@ def test_health(failed: list[str], status: str, is_success: bool) -> None:
 BLANKS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (replies.BLANK_UPLOAD, MAKE.uploaded(IMAGE)),
     (replies.BLANK_IMAGE, MAKE.image(IMAGE)),
-    (replies.BLANK_DELETE, replies.deleted(IMAGE)),
+    (replies.BLANK_DELETE, replies.deleted(IMAGE, None)),
     (replies.BLANK_LIST, MAKE.page(parse_list_query(), Page((), False, 0, True))),
     (replies.BLANK_STORAGE, replies.storage_info(Usage({}, 0), "uploads")),
 ]
