@@ -13,6 +13,7 @@ from . import __version__
 
 EXIT_FAILED = 1
 EXIT_CONFIG = 2
+EXIT_FOUND = 3
 _KEY_BYTES = 32
 
 
@@ -61,6 +62,39 @@ def check_config(config_path: Path) -> None:
     except ConfigError as exc:
         _fail(EXIT_CONFIG, *exc.args)
     click.echo(f"{config_path}: ok")
+
+
+@main.command()
+@_config_option
+@click.option("--quick", is_flag=True, help="Look whether files are there with their size only.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Put damaged files into quarantine; drop images that have no file.",
+)
+@click.option("--max-rate", type=click.FloatRange(0, min_open=True), help="MiB/s to read at most.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(
+    config_path: Path, quick: bool, repair: bool, max_rate: float | None, as_json: bool
+) -> None:
+    """Compare every stored file with the catalogue and its checksum.
+
+    The service may go on meanwhile. Exit code 0: all is well; 3: something is wrong, or was.
+    """
+    from .cli_verify import run
+    from .config import ConfigError
+    from .errors import ImageServiceError
+
+    try:
+        is_clean = run(
+            config_path, quick=quick, repair=repair, max_rate_mib=max_rate, as_json=as_json
+        )
+    except ConfigError as exc:
+        _fail(EXIT_CONFIG, *exc.args)
+    except ImageServiceError as exc:
+        _fail(EXIT_FAILED, str(exc))
+    if not is_clean:
+        sys.exit(EXIT_FOUND)
 
 
 @main.command("make-key")

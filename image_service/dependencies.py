@@ -38,9 +38,11 @@ from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
+from .scrub import Scrub, ScrubLog
 from .settings import Settings
 from .storage import LeaseBook, LocalStore, LocalVariants
 from .variants import Variant, Variants
+from .verify import Verifier
 
 _log = logging.getLogger(__name__)
 
@@ -192,6 +194,14 @@ class Application:
             "broker": self.broker.check,
             "workers": functools.partial(_check_all, engine.check, renderer.check),
         }
+        scrub = Scrub(
+            Verifier(self._local, self._sql),
+            ScrubLog(settings.state_path),
+            bytes_at_once=int(settings.scrub_bytes_per_s * settings.sweep_interval_s),
+            report=self._notices.add,
+        )
+        self.scrub = self._off_hub(scrub)
+        self._integrity = scrub
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
 
     def start(self) -> None:
@@ -211,6 +221,11 @@ class Application:
         swept = self.manager.sweep()
         if swept:
             _log.info("removed %d file(s) that an interrupted request left behind", swept)
+
+    @property
+    def integrity(self) -> dict[str, Any] | None:
+        """How the last verification of all images ended."""
+        return self._integrity.last
 
     def stop(self) -> None:
         """End the workers and let go of the store."""

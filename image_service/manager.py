@@ -7,9 +7,10 @@ import hashlib
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from .domain import arguments
+from .domain.blocks import CheckedFile, digests_of
 from .domain.filename import check_extension, check_filename
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
@@ -149,15 +150,21 @@ class StorageManager:
         return image, self.open_blob(image)
 
     def open_blob(self, image: Image) -> BinaryIO:
-        """Return the bytes of an image that was there a moment ago.
+        """Return the bytes of an image that was there a moment ago, each checked when it is read.
 
-        Raises: ImageNotFound, ImageDamaged.
+        Raises: ImageNotFound, ImageDamaged, reading it, too.
         """
         try:
-            return self._store.open(image.blob_name)
+            file = self._store.open(image.blob_name)
         except FileNotFoundError:
             self.get(image.id)  # deleted a moment ago: not found rather than damaged
             raise ImageDamaged(image.id) from None
+        if not image.block_digests:
+            return file  # stored before there were any
+        checked = CheckedFile(
+            file, image.block_digests, size_bytes=image.size_bytes, image_id=image.id
+        )
+        return cast(BinaryIO, checked)
 
     def is_there(self, image: Image) -> bool:
         """Tell whether an image is surely there still; False where that takes a closer look.
@@ -257,6 +264,7 @@ class StorageManager:
             removed=findings.removed,
             sent_sha256=None if stored is upload.data else sent_digest,
             owner=upload.owner,
+            block_digests=digests_of(stored),
         )
         once = request_key(upload.delivery, sent_digest, self._clock.now_ms())
         all_requests = (*requests, once) if once else requests

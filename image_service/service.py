@@ -193,6 +193,11 @@ class ImageService:
         self.storage.expire()
         give_back_freed()
 
+    @housekeeping
+    def look_for_damage(self) -> None:
+        """Look at the next part of the stored images, bit by bit."""
+        self.app.scrub.step()
+
     @property
     def _replies(self) -> replies.Replies:
         return replies.Replies(self.app.settings.url_prefix)
@@ -207,6 +212,7 @@ class ImageService:
             version=__version__,
             now_ms=self.app.clock.now_ms(),
             uptime_s=time.monotonic() - self.app.started_s,
+            integrity=self.app.integrity,
         )
 
 

@@ -121,6 +121,7 @@ class Settings(BaseModel):
 
     catalogue_timeout_s: Seconds = 10.0
     sweep_interval_s: Seconds = 60.0
+    scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0
 
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")

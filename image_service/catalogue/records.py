@@ -37,6 +37,7 @@ def to_row(image: Image) -> dict[str, Any]:
         "owner": image.owner or None,
         "deleted_ms": image.deleted_ms,
         **_fingerprint_columns(image.fingerprint),
+        "block_digests": image.block_digests or None,
         "details": _details(image),
     }
 
@@ -61,6 +62,7 @@ def from_row(row: Mapping[str, Any]) -> Image:
         duplicate_of=details.get("duplicate_of"),
         owner=row["owner"] or "",
         deleted_ms=row["deleted_ms"],
+        block_digests=row.get("block_digests") or b"",
     )
 
 
@@ -71,6 +73,7 @@ def to_snapshot(row: Mapping[str, Any]) -> dict[str, Any]:
         **row,
         "sha256": row["sha256"].hex(),
         "thumbhash": thumbhash and base64.b64encode(thumbhash).decode(),
+        "block_digests": None,  # no answer needs them
     }
 
 

@@ -166,9 +166,7 @@ class SqlCatalogue:
             .order_by(images.c.deleted_ms, images.c.id)
             .limit(limit)
         )
-        return self._read(
-            lambda connection: [from_row(dict(row)) for row in connection.execute(old).mappings()]
-        )
+        return self._read(functools.partial(_images, statement=old))
 
     def withdraw(self, image: Image) -> None:
         """See Catalogue.withdraw."""
@@ -219,6 +217,13 @@ class SqlCatalogue:
     def used(self, owner: str = "") -> Used:
         """See Catalogue.used."""
         return self._read(functools.partial(used, owner=owner))
+
+    def walk(self, after_id: str, limit: int) -> list[Image]:
+        """See Catalogue.walk."""
+        following = (
+            sa.select(*listed).where(images.c.id > after_id).order_by(images.c.id).limit(limit)
+        )
+        return self._read(functools.partial(_images, statement=following))
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
@@ -283,6 +288,10 @@ class SqlCatalogue:
             connection.begin(),
         ):
             return work(connection)
+
+
+def _images(connection: sa.Connection, statement: sa.Select[Any]) -> list[Image]:
+    return [from_row(dict(row)) for row in connection.execute(statement).mappings()]
 
 
 def _find(connection: sa.Connection, image_id: str) -> Image | None:

@@ -51,7 +51,9 @@ images = sa.Table(
     sa.Column("perceptual_hash", sa.BigInteger),
     # The hash's bands (domain.fingerprint): what look-alikes are found by.
     *(sa.Column(f"hash_band_{band}", sa.Integer) for band in range(BANDS)),
-    # What only a look at the one image needs; last, and not read for listings.
+    # What only a look at the one image needs; last, and not read for listings: domain.blocks, and
+    # whatever else is known.
+    sa.Column("block_digests", sa.LargeBinary),
     sa.Column("details", sa.JSON),
     # One index for each order of the listing: a page is a short walk along one of them, however
     # much is in the trash.
@@ -65,8 +67,8 @@ images = sa.Table(
     sqlite_with_rowid=True,
 )
 
-listed = tuple(column for column in images.c if column.name != "details")
-"""The columns that a listing needs: no details, which may be many times as long as the rest."""
+listed = tuple(c for c in images.c if c.name not in ("block_digests", "details"))
+"""The columns that a listing needs: not those that may be many times as long as the rest."""
 
 image_tags = sa.Table(
     "image_tags",

@@ -64,7 +64,8 @@ class Image:
     that were sent, where something was removed from them. fingerprint: None for images of before
     there were any. duplicate_of: id of the oldest image with the same bytes when this one came.
     description: empty in listings. owner: who sent it, "" where nobody is told apart.
-    deleted_ms: when it was put into the trash, None for the living.
+    deleted_ms: when it was put into the trash, None for the living. block_digests: as
+    domain.blocks takes them; b"" in listings.
     """
 
     id: str
@@ -82,6 +83,8 @@ class Image:
     duplicate_of: str | None = None
     owner: str = ""
     deleted_ms: int | None = None
+    # Told by the stored bytes alone, and never to callers.
+    block_digests: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def blob_name(self) -> str:
@@ -96,7 +99,12 @@ class Image:
     def without_details(self) -> Image:
         """Return the image as listings have it."""
         return replace(
-            self, description=Description(), removed=(), sent_sha256=None, duplicate_of=None
+            self,
+            description=Description(),
+            removed=(),
+            sent_sha256=None,
+            duplicate_of=None,
+            block_digests=b"",
         )
 
 

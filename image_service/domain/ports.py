@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
@@ -63,6 +63,15 @@ class BlobStore(Protocol):
 
     def unshelve(self, name: str) -> None:
         """Give a blob that was shelved its final place again; what was not is left as it is."""
+
+    def quarantine(self, name: str) -> None:
+        """Put a damaged blob where nothing opens it; its bytes are kept. None there is no error."""
+
+    def is_quarantined(self, name: str) -> bool:
+        """Tell whether a blob was put there."""
+
+    def names(self) -> Iterator[str]:
+        """Yield what has a place of its own, in the trash or not, foreign files included."""
 
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """Remove what dead processes left; return how many blobs went.
@@ -196,6 +205,9 @@ class Catalogue(Protocol):
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
+
+    def walk(self, after_id: str, limit: int) -> list[Image]:
+        """Return images whose ids follow after_id, in their order, in the trash or not."""
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """Return those of image_ids that are there, in the trash or not."""

@@ -40,6 +40,7 @@ BLANK_STORAGE = {
 BLANK_HEALTH = {
     "success": False, "status": "unavailable", "service": "image_service", "version": "",
     "timestamp": "", "uptimeSeconds": 0, "checks": {},
+    "integrity": None,
 }  # fmt: skip
 
 
@@ -236,7 +237,13 @@ def _owner(usage: Usage, quota: Quota) -> dict[str, Any]:
 
 
 def health(
-    report: HealthReport, *, service: str, version: str, now_ms: int, uptime_s: float
+    report: HealthReport,
+    *,
+    service: str,
+    version: str,
+    now_ms: int,
+    uptime_s: float,
+    integrity: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return health_check's reply."""
     checks = {
@@ -251,4 +258,5 @@ def health(
         "timestamp": rfc3339(now_ms),
         "uptimeSeconds": round(uptime_s, 3),
         "checks": checks,
+        "integrity": integrity,
     }

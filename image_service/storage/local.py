@@ -39,6 +39,7 @@ class LocalStore:
         self._min_free_bytes = min_free_bytes
         self._provisional = root / ".tmp"
         self._trash = root / ".trash"
+        self._damaged = root / ".damaged"
         self._leases = leases
         self._lease = lease
         # Names this process is working on; what else stands under its lease is left over.
@@ -99,7 +100,8 @@ class LocalStore:
         with _translated():
             self._provisional_path(name).unlink(missing_ok=True)
             self.path_for(name).unlink(missing_ok=True)
-            (self._trash / name).unlink(missing_ok=True)
+            for folder in (self._trash, self._damaged):
+                (folder / name).unlink(missing_ok=True)
         self._active.discard(name)
 
     def shelve(self, name: str) -> None:
@@ -134,6 +136,26 @@ class LocalStore:
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
         return self.path_for(name).exists()
+
+    def quarantine(self, name: str) -> None:
+        """See BlobStore.quarantine."""
+        with _translated():
+            self._damaged.mkdir(parents=True, exist_ok=True)
+            for place in (self.path_for(name), self._trash / name):
+                with contextlib.suppress(FileNotFoundError):
+                    place.rename(self._damaged / name)
+
+    def is_quarantined(self, name: str) -> bool:
+        """See BlobStore.is_quarantined."""
+        return (self._damaged / self.path_for(name).name).exists()
+
+    def names(self) -> Iterator[str]:
+        """See BlobStore.names."""
+        for folder in (self._root, self._trash):
+            with _translated(), contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
+                for entry in found:
+                    if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
+                        yield entry.name
 
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """See BlobStore.sweep."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -54,6 +54,7 @@ class MemoryDisk:
     blobs: dict[str, bytes] = field(default_factory=dict)
     provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
     trash: dict[str, bytes] = field(default_factory=dict)
+    damaged: dict[str, bytes] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     started: int = 0
 
@@ -102,6 +103,7 @@ class MemoryStore:
         self.disk.provisional.pop((self._process, name), None)
         self.disk.blobs.pop(name, None)
         self.disk.trash.pop(name, None)
+        self.disk.damaged.pop(name, None)
         self._active.discard(name)
 
     def shelve(self, name: str) -> None:
@@ -135,6 +137,21 @@ class MemoryStore:
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
         return name in self.disk.blobs
+
+    def quarantine(self, name: str) -> None:
+        """See BlobStore.quarantine."""
+        for place in (self.disk.blobs, self.disk.trash):
+            if name in place:
+                self.disk.damaged[name] = place.pop(name)
+
+    def is_quarantined(self, name: str) -> bool:
+        """See BlobStore.is_quarantined."""
+        return name in self.disk.damaged
+
+    def names(self) -> Iterator[str]:
+        """See BlobStore.names."""
+        yield from list(self.disk.blobs)
+        yield from list(self.disk.trash)
 
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """See BlobStore.sweep."""
@@ -337,6 +354,11 @@ class MemoryCatalogue:
             image.size_bytes for image in self.records.images.values() if owner in ("", image.owner)
         ]
         return Used(len(sizes), sum(sizes))
+
+    def walk(self, after_id: str, limit: int) -> list[Image]:
+        """See Catalogue.walk."""
+        ids = sorted(image_id for image_id in self.records.images if image_id > after_id)
+        return [self.records.images[image_id].without_details() for image_id in ids[:limit]]
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from werkzeug.exceptions import PreconditionFailed, RequestedRangeNotSatisfiable
 from werkzeug.wrappers import Request, Response
 
+from ..domain.blocks import BLOCK_BYTES
 from ..domain.filename import base_name
 from ..domain.image import Image
 from ..errors import ImageDamaged
@@ -21,7 +22,7 @@ from .conditions import Outcome, Version, evaluate
 
 _log = logging.getLogger(__name__)
 
-_CHUNK_BYTES = 256 * 1024
+_CHUNK_BYTES = BLOCK_BYTES
 _SAFE_IN_TOKEN = "!#$&+-.^_`|~"  # noqa: S105 - RFC 8187 attr-char beside letters and digits
 
 OffHubCall = Callable[..., Any]
@@ -35,6 +36,12 @@ class BlobStream:
         self._file = file
         self._at, self._stop = start, stop
         self._call = call
+        self._first: bytes | None = None
+
+    def begin(self) -> None:
+        """Read the first bytes before anything is answered. Raises: ImageDamaged, OSError."""
+        if self._at < self._stop:
+            self._first = self._call(self._read)
 
     def __iter__(self) -> BlobStream:
         return self
@@ -42,7 +49,9 @@ class BlobStream:
     def __next__(self) -> bytes:
         if self._at >= self._stop:
             raise StopIteration
-        chunk: bytes = self._call(self._read)
+        chunk, self._first = self._first, None
+        if chunk is None:
+            chunk = self._next()
         if not chunk:
             # Ending early would let the next answer on this connection pass for the rest.
             _log.error("a file ended before its size; the connection is cut")
@@ -50,9 +59,19 @@ class BlobStream:
         self._at += len(chunk)
         return chunk
 
+    def _next(self) -> bytes:
+        try:
+            chunk: bytes = self._call(self._read)
+        except ImageDamaged as exc:
+            _log.error("%s The connection is cut", exc)
+            raise OSError("the file is damaged") from None
+        return chunk
+
     def _read(self) -> bytes:
         self._file.seek(self._at)
-        return self._file.read(min(_CHUNK_BYTES, self._stop - self._at))
+        # To the end of a block: two halves of blocks would be two blocks to check.
+        left_in_block = _CHUNK_BYTES - self._at % _CHUNK_BYTES
+        return self._file.read(min(left_in_block, self._stop - self._at))
 
     def close(self) -> None:
         """Close the file; called when the answer is sent or the client has gone."""
@@ -115,7 +134,8 @@ class Sender:
             response = Response(status=304)
             del response.headers["Content-Type"]
         else:
-            response = self._with_body(content, outcome)
+            has_body = request.method != "HEAD"
+            response = self._with_body(content, outcome, has_body=has_body)
         response.set_etag(version.etag)
         response.last_modified = version.modified
         response.headers["Cache-Control"] = content.cache_control
@@ -134,13 +154,15 @@ class Sender:
         headers["Cache-Control"] = content.cache_control
         return response
 
-    def _with_body(self, content: Content, outcome: Outcome) -> Response:
+    def _with_body(self, content: Content, outcome: Outcome, *, has_body: bool) -> Response:
         start, stop = outcome.start, outcome.stop
         body: list[bytes] | BlobStream
         if isinstance(content.body, bytes):
             body = [content.body[start:stop]]
         else:
             body = BlobStream(content.body, start, stop, call=self._call_off_hub)
+            if has_body:
+                body.begin()
         response = Response(
             body,
             status=outcome.status,

@@ -78,14 +78,20 @@ def test_what_was_acknowledged_survives_a_power_cut(
     delete_queues(broker_uri)
     before, after = Site(tmp_path / "before", broker_uri), Site(tmp_path / "after", broker_uri)
     with mounted(disk, tmp_path / "living") as folder:
-        environment = {"IMAGE_SERVICE_UPLOAD_DIR": str(folder / "uploads")}
+        environment = {
+            "IMAGE_SERVICE_UPLOAD_DIR": str(folder / "uploads"),
+            "IMAGE_SERVICE_MIN_FREE_BYTES": "0",  # the disk is small
+        }
         with before.running(**environment), before.rpc() as rpc:
             kept = work(rpc)
             cut = tmp_path / "cut"
             shutil.copy(disk, cut)
     with mounted(cut, tmp_path / "again") as folder:
         uploads = folder / "uploads"
-        with after.running(IMAGE_SERVICE_UPLOAD_DIR=str(uploads)), after.rpc() as rpc:
+        with (
+            after.running(IMAGE_SERVICE_UPLOAD_DIR=str(uploads), IMAGE_SERVICE_MIN_FREE_BYTES="0"),
+            after.rpc() as rpc,
+        ):
             listed = {image["imageId"] for image in rpc.list_images()["images"]}
             assert listed == set(kept)
             assert rpc.get_storage_info()["totalFiles"] == len(kept)

@@ -1,0 +1,80 @@
+"""`image-service verify`: what it prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from .domain.image import human_size
+from .maintenance import VerifyRun, opened
+from .serve import load
+from .settings import MIB
+from .verify import Finding, Verification
+
+_SHOWN = 100
+_MEANINGS = {
+    "missing": "the catalogue has it, and its file is not there",
+    "damaged": "its file is not what was stored",
+    "quarantined": "it was found to be damaged before, and is not served",
+    "orphaned": "a file of an image that the catalogue does not know",
+    "foreign": "a file of somebody else's, left alone",
+}
+
+
+def run(
+    config_path: Path, *, quick: bool, repair: bool, max_rate_mib: float | None, as_json: bool
+) -> bool:
+    """Verify, print what was found, and tell whether all was well.
+
+    Raises: ConfigError, StorageUnavailable.
+    """
+    _, settings = load(config_path)
+    with opened(settings) as parts:
+        verification = VerifyRun(parts, settings, max_bytes_per_s=(max_rate_mib or 0) * MIB)
+        with click.progressbar(
+            length=verification.total_bytes, label="Verifying", file=sys.stderr, show_pos=False
+        ) as bar:
+            for image in verification.images(quick=quick):
+                bar.update(image.size_bytes)
+        mended = verification.repair() if repair else []
+    done = verification.done
+    click.echo(_as_json(done, mended) if as_json else _as_text(done, mended, quick=quick))
+    return done.is_clean
+
+
+def _as_text(done: Verification, mended: list[Finding], *, quick: bool) -> str:
+    how = "with their size" if quick else "bit by bit"
+    lines = [f"{done.images:,} images, {human_size(done.bytes)}, looked at {how}."]
+    for kind, count in done.counts.items():
+        lines.append(f"{count:,} {kind}: {_MEANINGS[kind]}")
+        shown = [each for each in done.findings if each.kind == kind][:_SHOWN]
+        lines.extend(f"  {each.name}" for each in shown)
+        if count > len(shown):
+            lines.append(f"  … and {count - len(shown):,} more (--json has them)")
+    if done.is_clean:
+        lines.append("All is well.")
+    for kind, what in (("damaged", "put into quarantine"), ("missing", "dropped")):
+        count = sum(each.kind == kind for each in mended)
+        if count:
+            lines.append(f"{count:,} {what}.")
+    return "\n".join(lines)
+
+
+def _as_json(done: Verification, mended: list[Finding]) -> str:
+    return json.dumps(
+        {
+            "images": done.images,
+            "bytes": done.bytes,
+            "isClean": done.is_clean,
+            "counts": done.counts,
+            "findings": [
+                {"kind": each.kind, "name": each.name, "imageId": each.image_id or None}
+                for each in done.findings
+            ],
+            "repaired": [each.name for each in mended],
+        },
+        indent=1,
+    )

@@ -1,0 +1,135 @@
+"""The scrub: a verification that goes on in the background, a part at a time, for ever."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import StorageUnavailable
+from .verify import Finding, Verification, Verifier
+
+_log = logging.getLogger(__name__)
+_IDS_KEPT = 100
+_OF_IMAGES = ("damaged", "quarantined", "missing")
+
+
+class ScrubLog:
+    """Where the scrub is, and how its last round and the last verification ended, in a file.
+
+    One process at a time writes it, whoever holds the lock beside it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "scrub.json"
+        self._lock = folder / "scrub.lock"
+
+    def read(self) -> dict[str, Any]:
+        """Return what was written last, {} for nothing or what cannot be read."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def write(self, state: dict[str, Any]) -> None:
+        """Write in one step. Raises: StorageUnavailable."""
+        part = self._path.with_suffix(f".{os.getpid()}")
+        try:
+            part.write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+            part.rename(self._path)
+        except OSError as exc:
+            raise StorageUnavailable(f"its scrub log: {exc.strerror}") from exc
+
+    def finished(self, done: Verification) -> dict[str, Any]:
+        """Note how a verification of everything ended; return what is noted."""
+        of_images = [each for each in done.findings if each.kind in _OF_IMAGES]
+        last = {
+            "finishedAt": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+            "images": done.images,
+            "bytes": done.bytes,
+            "damaged": done.counts.get("damaged", 0) + done.counts.get("quarantined", 0),
+            "missing": done.counts.get("missing", 0),
+            "imageIds": [each.image_id for each in of_images[:_IDS_KEPT]],
+        }
+        self.write({"last": last})
+        return last
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold the lock meanwhile; yields False where another process has it."""
+        with self._lock.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+
+class Scrub:
+    """Looks at a part of the images each time it is asked, and at all of them in time."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        log: ScrubLog,
+        *,
+        bytes_at_once: int,
+        report: Callable[[str], object] = _log.error,
+    ) -> None:
+        """Args:
+        bytes_at_once: after so many a part ends; 0: nothing is looked at.
+        report: is told of what is wrong, in whatever thread the scrub runs.
+        """
+        self._report = report
+        self._verifier = verifier
+        self._log = log
+        self._bytes_at_once = bytes_at_once
+        self.last: dict[str, Any] | None = None
+        """How the last round or verification ended, of whichever process."""
+
+    def step(self) -> None:
+        """Look at the next part; what is damaged is put into quarantine."""
+        self.last = self._log.read().get("last")
+        if not self._bytes_at_once:
+            return
+        with self._log.held() as is_ours:
+            if is_ours:
+                self._step()
+
+    def _step(self) -> None:
+        state = self._log.read()
+        done = _resumed(state.get("round"))
+        before, is_over = done.bytes, True
+        known = len(done.findings)
+        for image in self._verifier.images(done):
+            for finding in done.findings[known:]:
+                self._report(f"image {image.id} is {finding.kind} in storage")
+            known = len(done.findings)
+            if done.bytes - before >= self._bytes_at_once:
+                is_over = False
+                break
+        self._verifier.quarantine(done)
+        if is_over:
+            self.last = self._log.finished(done)
+        else:
+            self._log.write({**state, "round": _saved(done)})
+
+
+def _saved(done: Verification) -> dict[str, Any]:
+    return {**vars(done), "findings": [list(vars(each).values()) for each in done.findings]}
+
+
+def _resumed(saved: dict[str, Any] | None) -> Verification:
+    try:
+        findings = [Finding(*each) for each in saved["findings"]] if saved else []
+        return Verification(**{**saved, "findings": findings}) if saved else Verification()
+    except (KeyError, TypeError):  # of another version
+        return Verification()

@@ -1,0 +1,187 @@
+"""Verification: is what the catalogue says in the store, bit by bit, and is nothing else there?"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .domain.image import Image, parse_image_ref
+from .domain.ports import BlobStore, Catalogue
+from .errors import InvalidImageId, StorageUnavailable
+
+Kind = Literal["missing", "damaged", "quarantined", "orphaned", "foreign"]
+"""What can be wrong: an image without a file; one whose file has other bytes; one that was found to
+be damaged before; a file of an image that the catalogue does not know; somebody else's file."""
+
+_IMAGES_AT_ONCE = 200
+_NAMES_AT_ONCE = 500
+_CHUNK_BYTES = 1024 * 1024
+_FINDINGS_KEPT = 10_000
+# So that a disk that is not mounted does not empty the catalogue.
+_FEW_MISSING, _MISSING_SHARE = 10, 0.1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong. name: the file's; image_id: "" where it is nobody's."""
+
+    kind: Kind
+    name: str
+    image_id: str = ""
+
+
+@dataclass
+class Verification:
+    """What was looked at and found so far. findings: the first ten thousand."""
+
+    images: int = 0
+    bytes: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    last_id: str = ""
+
+    def add(self, finding: Finding) -> None:
+        """Count something that is wrong."""
+        self.counts[finding.kind] = self.counts.get(finding.kind, 0) + 1
+        if len(self.findings) < _FINDINGS_KEPT:
+            self.findings.append(finding)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of ours is wrong; what is somebody else's does not count."""
+        return not any(count for kind, count in self.counts.items() if kind != "foreign")
+
+
+class Pace:
+    """Keeps work from going faster than so many bytes a second."""
+
+    def __init__(self, max_bytes_per_s: float = 0) -> None:
+        """Args: max_bytes_per_s: 0 for as fast as can be."""
+        self._rate = max_bytes_per_s
+        self._began = time.monotonic()
+        self._bytes = 0
+
+    def take(self, size_bytes: int) -> None:
+        """Wait until so many more bytes are due."""
+        self._bytes += size_bytes
+        if self._rate:
+            time.sleep(max(0.0, self._began + self._bytes / self._rate - time.monotonic()))
+
+
+class Verifier:
+    """Compares a store with its catalogue, also while both are in use."""
+
+    def __init__(self, store: BlobStore, catalogue: Catalogue, pace: Pace | None = None) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._pace = pace or Pace()
+
+    def images(self, done: Verification, *, quick: bool = False) -> Iterator[Image]:
+        """Look at every image that follows done.last_id; yield each that was looked at.
+
+        Args: quick: at whether its file is there with its size, and not at the bytes.
+        """
+        while batch := self._catalogue.walk(done.last_id, _IMAGES_AT_ONCE):
+            for image in batch:
+                finding = self._look(image, quick=quick)
+                done.images += 1
+                done.bytes += image.size_bytes
+                done.last_id = image.id
+                if finding:
+                    done.add(finding)
+                yield image
+
+    def files(self, done: Verification) -> None:
+        """Look for files that no image has."""
+        names: list[str] = []
+        for name in self._store.names():
+            names.append(name)
+            if len(names) >= _NAMES_AT_ONCE:
+                self._look_at_names(names, done)
+                names = []
+        self._look_at_names(names, done)
+
+    def repair(self, done: Verification) -> list[Finding]:
+        """Mend what was found; return what was mended.
+
+        What is damaged is put into quarantine: its image answers image_damaged and never its
+        bytes. Images without a file are dropped, unless so many are missing that the store is
+        rather not the one that the catalogue is of. Orphaned and foreign files are left alone.
+        Raises: StorageUnavailable then.
+        """
+        missing = done.counts.get("missing", 0)
+        if missing > max(_FEW_MISSING, _MISSING_SHARE * done.images):
+            raise StorageUnavailable(
+                f"{missing} of {done.images} images have no file: is this the right directory, "
+                "and is it mounted? Nothing was repaired"
+            )
+        self.quarantine(done)
+        for finding in done.findings:
+            if finding.kind == "missing":
+                self._catalogue.remove(finding.image_id)
+        return [each for each in done.findings if each.kind in ("damaged", "missing")]
+
+    def quarantine(self, done: Verification) -> None:
+        """Put the files that were found damaged where nothing opens them."""
+        for finding in done.findings:
+            if finding.kind == "damaged":
+                self._store.quarantine(finding.name)
+
+    def _look(self, image: Image, *, quick: bool) -> Finding | None:
+        name = image.blob_name
+        for _ in range(2):  # it may be on its way from one place to another
+            try:
+                is_sound = self._is_sound(image, quick=quick)
+            except FileNotFoundError:
+                continue
+            return None if is_sound else Finding("damaged", name, image.id)
+        if not self._catalogue.known([image.id]):
+            return None  # deleted meanwhile
+        is_known = self._store.is_quarantined(name)
+        return Finding("quarantined" if is_known else "missing", name, image.id)
+
+    def _is_sound(self, image: Image, *, quick: bool) -> bool:
+        digest, size_bytes = hashlib.sha256(), 0
+        with self._store.open(image.blob_name) as file:
+            if quick:
+                return file.seek(0, 2) == image.size_bytes
+            try:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+                    size_bytes += len(chunk)
+                    self._pace.take(len(chunk))
+            except OSError:  # the disk cannot read it
+                return False
+        return size_bytes == image.size_bytes and digest.digest() == image.sha256
+
+    def _look_at_names(self, names: list[str], done: Verification) -> None:
+        ids = {name: _image_id(name) for name in names}
+        known = self._catalogue.known([image_id for image_id in ids.values() if image_id])
+        there = set()
+        for name, image_id in ids.items():
+            if not image_id:
+                done.add(Finding("foreign", name))
+            elif image_id not in known:
+                there.add(name)
+        # One that was deleted meanwhile is not there any more.
+        for name in there:
+            if self._store.is_settled(name) or not self._has_gone(name):
+                done.add(Finding("orphaned", name, ids[name] or ""))
+
+    def _has_gone(self, name: str) -> bool:
+        try:
+            self._store.open(name).close()
+        except FileNotFoundError:
+            return True
+        return False
+
+
+def _image_id(name: str) -> str:
+    try:
+        ref = parse_image_ref(name)
+    except InvalidImageId:
+        return ""
+    return ref.id if ref.extension else ""

@@ -1,0 +1,71 @@
+"""What every BlobStore has for verification: names, and a place for what is damaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service.domain.ports import BlobStore
+from tests.contracts.adapters import CATALOGUES, STORES, new_image, new_name
+from tests.contracts.test_blob_store import DATA, content, knowing, settled
+
+
+@pytest.fixture(params=sorted(STORES))
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    adapter: BlobStore = STORES[request.param](tmp_path).start().adapter
+    return adapter
+
+
+def test_names_are_of_what_has_a_place(store: BlobStore) -> None:
+    kept, shelved, damaged = (settled(store) for _ in range(3))
+    store.shelve(shelved)
+    store.quarantine(damaged)
+    store.put(new_name(), DATA)
+    assert sorted(store.names()) == sorted([kept, shelved])
+
+
+@pytest.mark.parametrize("is_shelved", [False, True])
+def test_what_is_in_quarantine_is_not_opened(store: BlobStore, is_shelved: bool) -> None:
+    name = settled(store)
+    if is_shelved:
+        store.shelve(name)
+    assert not store.is_quarantined(name)
+    store.quarantine(name)
+    assert store.is_quarantined(name)
+    assert not store.is_settled(name)
+    assert content(store, name) is None
+    store.sweep(knowing(name))
+    assert store.is_quarantined(name)
+    store.remove(name)
+    assert not store.is_quarantined(name)
+
+
+def test_quarantine_of_what_is_not_there_is_no_error(store: BlobStore) -> None:
+    store.quarantine(name := new_name())
+    assert not store.is_quarantined(name)
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGUES))
+def test_a_catalogue_is_walked_in_the_order_of_ids(kind: str, tmp_path: Path) -> None:
+    catalogues: Any = CATALOGUES[kind](tmp_path)
+    catalogue = catalogues.start().adapter
+    images = sorted((catalogue.add(new_image()) for _ in range(5)), key=lambda image: image.id)
+    catalogue.trash(images[1].id, 5)
+    walked: list[str] = []
+    while batch := catalogue.walk(walked[-1] if walked else "", 2):
+        assert len(batch) <= 2
+        walked += [image.id for image in batch]
+    assert walked == [image.id for image in images]
+    catalogues.stop()
+
+
+@pytest.mark.parametrize("kind", sorted(CATALOGUES))
+def test_block_digests_come_back_and_are_not_listed(kind: str, tmp_path: Path) -> None:
+    catalogues: Any = CATALOGUES[kind](tmp_path)
+    catalogue = catalogues.start().adapter
+    image = catalogue.add(new_image(block_digests=bytes(range(32))))
+    assert catalogue.get(image.id).block_digests == bytes(range(32))
+    assert catalogue.walk("", 9)[0].block_digests == b""
+    catalogues.stop()

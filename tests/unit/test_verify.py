@@ -1,0 +1,207 @@
+"""Verification: what is found, what is mended, and what is left alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service.errors import ImageDamaged, StorageUnavailable
+from image_service.scrub import Scrub, ScrubLog
+from image_service.verify import Verification, Verifier
+from tests.unit.faults import PICTURE, World
+
+
+class Checked:
+    """A world with some images, and its verifier."""
+
+    def __init__(self, images: int = 5, **settings: Any) -> None:
+        self.world = World(**settings)
+        self.images = [self.world.manager.add(PICTURE, f"{n}.png") for n in range(images)]
+        self.images.sort(key=lambda image: image.id)
+        self.verifier = Verifier(self.world.store, self.world.catalogue)
+
+    def run(self, *, quick: bool = False) -> Verification:
+        done = Verification()
+        looked_at = [image.id for image in self.verifier.images(done, quick=quick)]
+        assert looked_at == sorted(looked_at)
+        self.verifier.files(done)
+        return done
+
+    def flip(self, number: int) -> str:
+        name = self.images[number].blob_name
+        for place in (self.world.disk.blobs, self.world.disk.trash):
+            if name in place:
+                place[name] = place[name][:-1] + bytes([place[name][-1] ^ 1])
+        return name
+
+    def lose(self, number: int) -> str:
+        name = self.images[number].blob_name
+        del self.world.disk.blobs[name]
+        return name
+
+
+def found(done: Verification) -> set[tuple[str, str]]:
+    return {(each.kind, each.name) for each in done.findings}
+
+
+def test_where_all_is_well_nothing_is_found() -> None:
+    checked = Checked(trash_retention_days=1)
+    checked.world.manager.remove(checked.images[0].id)
+    done = checked.run()
+    assert (done.images, done.bytes) == (5, 5 * len(PICTURE))
+    assert done.is_clean
+    assert found(done) == set()
+    assert checked.verifier.repair(done) == []
+
+
+def test_everything_that_is_wrong_is_found() -> None:
+    checked = Checked(trash_retention_days=1)
+    checked.world.manager.remove(checked.images[0].id)
+    in_trash, damaged, missing = checked.flip(0), checked.flip(1), checked.lose(2)
+    orphan = f"{checked.images[0].id[:-1]}0.png"
+    checked.world.disk.blobs[orphan] = b"x"
+    checked.world.disk.blobs["notes.txt"] = b"mine"
+    done = checked.run()
+    assert found(done) == {
+        ("damaged", in_trash), ("damaged", damaged), ("missing", missing),
+        ("orphaned", orphan), ("foreign", "notes.txt"),
+    }  # fmt: skip
+    assert done.counts == {"damaged": 2, "missing": 1, "orphaned": 1, "foreign": 1}
+    assert not done.is_clean
+    assert done.images == 5
+
+
+def test_a_quick_look_sees_lengths_alone() -> None:
+    checked = Checked()
+    checked.flip(0)
+    assert found(checked.run(quick=True)) == set()
+    name = checked.images[1].blob_name
+    checked.world.disk.blobs[name] += b"x"
+    assert found(checked.run(quick=True)) == {("damaged", name)}
+
+
+def test_what_somebody_else_put_there_is_not_our_fault() -> None:
+    checked = Checked()
+    checked.world.disk.blobs["notes.txt"] = b"mine"
+    done = checked.run()
+    assert (done.is_clean, found(done)) == (True, {("foreign", "notes.txt")})
+
+
+def test_what_is_damaged_is_kept_and_never_served() -> None:
+    checked = Checked()
+    name = checked.flip(0)
+    done = checked.run()
+    assert [each.name for each in checked.verifier.repair(done)] == [name]
+    image = checked.images[0]
+    assert name in checked.world.disk.damaged
+    with pytest.raises(ImageDamaged):
+        checked.world.manager.open(image.id)
+    assert not checked.world.manager.is_there(image)
+    again = checked.run()
+    assert found(again) == {("quarantined", name)}
+    assert not again.is_clean
+    checked.world.manager.remove(image.id)
+    assert name not in checked.world.disk.damaged
+    assert checked.run().is_clean
+
+
+def test_what_is_missing_is_dropped() -> None:
+    checked = Checked()
+    checked.lose(0)
+    checked.verifier.repair(checked.run())
+    assert checked.world.ids() == {image.id for image in checked.images[1:]}
+    assert checked.run().is_clean
+
+
+def test_a_store_that_is_not_there_does_not_empty_the_catalogue() -> None:
+    checked = Checked(images=30)
+    checked.world.disk.blobs.clear()
+    done = checked.run()
+    assert done.counts == {"missing": 30}
+    with pytest.raises(StorageUnavailable, match="mounted"):
+        checked.verifier.repair(done)
+    assert len(checked.world.ids()) == 30
+
+
+def test_what_is_deleted_meanwhile_is_no_finding() -> None:
+    checked = Checked()
+    looked = checked.verifier.images(done := Verification())
+    next(looked)
+    for image in checked.images[1:]:
+        checked.world.manager.remove(image.id)
+    assert len(list(looked)) == 4
+    assert done.is_clean
+
+
+def test_what_a_disk_cannot_read_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = Checked(images=1)
+
+    class Unreadable:
+        def __enter__(self) -> Unreadable:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def read(self, size: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(checked.world.store._adapter, "open", lambda name: Unreadable())
+    assert checked.run().counts == {"damaged": 1}
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> ScrubLog:
+    return ScrubLog(tmp_path)
+
+
+def test_a_scrub_goes_on_where_it_was_and_begins_anew_in_the_end(log: ScrubLog) -> None:
+    checked = Checked()
+    checked.flip(1)
+    lost = checked.lose(3)
+    scrub = Scrub(checked.verifier, log, bytes_at_once=2 * len(PICTURE))
+    scrub.step()
+    assert scrub.last is None
+    assert log.read()["round"]["last_id"] == checked.images[1].id
+    assert checked.world.store.is_quarantined(checked.images[1].blob_name)
+    other = Scrub(checked.verifier, log, bytes_at_once=2 * len(PICTURE))
+    other.step()
+    other.step()
+    last = other.last
+    assert last
+    assert (last["images"], last["damaged"], last["missing"]) == (5, 1, 1)
+    assert last["imageIds"] == [checked.images[1].id, lost.partition(".")[0]]
+    assert "round" not in log.read()
+    scrub.step()
+    assert scrub.last == last
+    assert log.read()["round"]["last_id"] == checked.images[1].id
+
+
+def test_one_process_scrubs_at_a_time(log: ScrubLog) -> None:
+    checked = Checked()
+    scrub = Scrub(checked.verifier, log, bytes_at_once=1)
+    with log.held() as is_ours:
+        assert is_ours
+        scrub.step()
+    assert log.read() == {}
+    scrub.step()
+    assert log.read()["round"]["images"] == 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"round": {"images": "x", "y": 1}})])
+def test_a_log_that_cannot_be_read_begins_a_new_round(log: ScrubLog, text: str) -> None:
+    log._path.write_text(text)
+    checked = Checked()
+    scrub = Scrub(checked.verifier, log, bytes_at_once=10**9)
+    scrub.step()
+    assert scrub.last
+    assert scrub.last["images"] == 5
+
+
+def test_without_a_rate_nothing_is_scrubbed(log: ScrubLog) -> None:
+    scrub = Scrub(Checked().verifier, log, bytes_at_once=0)
+    scrub.step()
+    assert (scrub.last, log.read()) == (None, {})
