@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import secrets
-import sys
 import warnings
 from pathlib import Path
 
 import click
 
 from . import __version__
+from .cli_common import EXIT_FAILED, config_option, fail, told
+from .cli_store import backup, restore, verify
 
-EXIT_FAILED = 1
-EXIT_CONFIG = 2
-EXIT_FOUND = 3
 _KEY_BYTES = 32
 
 
@@ -23,78 +21,35 @@ def main() -> None:
     """The image microservice for Nameko."""
 
 
-_config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=Path("config.yaml"),
-    show_default=True,
-    help="The configuration file; relative paths in it begin in its folder.",
-)
+main.add_command(verify)
+main.add_command(backup)
+main.add_command(restore)
 
 
 @main.command()
-@_config_option
+@config_option
 def serve(config_path: Path) -> None:
     """Serve RPC and HTTP until SIGTERM or Ctrl-C."""
     _patch()
     from . import serve as server
-    from .config import ConfigError
 
-    try:
-        server.serve(*server.load(config_path))
-    except ConfigError as exc:
-        _fail(EXIT_CONFIG, *exc.args)
-    except server.StartError as exc:
-        _fail(EXIT_FAILED, *exc.args)
+    with told():
+        try:
+            server.serve(*server.load(config_path))
+        except server.StartError as exc:
+            fail(EXIT_FAILED, *exc.args)
 
 
 @main.command("check-config")
-@_config_option
+@config_option
 def check_config(config_path: Path) -> None:
     """Say what is wrong with the configuration, all at once, or that nothing is."""
     _patch()
     from . import serve as server
-    from .config import ConfigError
 
-    try:
+    with told():
         server.load(config_path)
-    except ConfigError as exc:
-        _fail(EXIT_CONFIG, *exc.args)
     click.echo(f"{config_path}: ok")
-
-
-@main.command()
-@_config_option
-@click.option("--quick", is_flag=True, help="Look whether files are there with their size only.")
-@click.option(
-    "--repair",
-    is_flag=True,
-    help="Put damaged files into quarantine; drop images that have no file.",
-)
-@click.option("--max-rate", type=click.FloatRange(0, min_open=True), help="MiB/s to read at most.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-def verify(
-    config_path: Path, quick: bool, repair: bool, max_rate: float | None, as_json: bool
-) -> None:
-    """Compare every stored file with the catalogue and its checksum.
-
-    The service may go on meanwhile. Exit code 0: all is well; 3: something is wrong, or was.
-    """
-    from .cli_verify import run
-    from .config import ConfigError
-    from .errors import ImageServiceError
-
-    try:
-        is_clean = run(
-            config_path, quick=quick, repair=repair, max_rate_mib=max_rate, as_json=as_json
-        )
-    except ConfigError as exc:
-        _fail(EXIT_CONFIG, *exc.args)
-    except ImageServiceError as exc:
-        _fail(EXIT_FAILED, str(exc))
-    if not is_clean:
-        sys.exit(EXIT_FOUND)
 
 
 @main.command("make-key")
@@ -110,9 +65,3 @@ def _patch() -> None:
     import eventlet
 
     eventlet.monkey_patch()
-
-
-def _fail(code: int, *lines: str) -> None:
-    for line in lines:
-        click.echo(f"image-service: error: {line}", err=True)
-    sys.exit(code)

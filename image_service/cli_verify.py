@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import click
 
+from .cli_common import progress
 from .domain.image import human_size
 from .maintenance import VerifyRun, opened
 from .serve import load
@@ -34,9 +34,7 @@ def run(
     _, settings = load(config_path)
     with opened(settings) as parts:
         verification = VerifyRun(parts, settings, max_bytes_per_s=(max_rate_mib or 0) * MIB)
-        with click.progressbar(
-            length=verification.total_bytes, label="Verifying", file=sys.stderr, show_pos=False
-        ) as bar:
+        with progress("Verifying", verification.total_bytes) as bar:
             for image in verification.images(quick=quick):
                 bar.update(image.size_bytes)
         mended = verification.repair() if repair else []

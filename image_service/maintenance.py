@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import shutil
+import sqlite3
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from .backup import Backup, BackupFolder, Progress, Restored, restore
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
@@ -23,14 +29,21 @@ class Parts:
 
     store: LocalStore
     catalogue: SqlCatalogue
+    catalogue_file: Path
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Parts]:
-    """Open the store that settings name. Raises: StorageUnavailable when there is none."""
+def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
+    """Open the store that settings name.
+
+    Args: may_be_new: make one where there is none.
+    Raises: StorageUnavailable when there is none.
+    """
     folder = settings.state_path
     file = folder / "catalogue.sqlite3"
-    if not file.is_file():
+    if may_be_new:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not file.is_file():
         raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
     leases = LeaseBook(folder / "leases")
     try:
@@ -43,7 +56,9 @@ def opened(settings: Settings) -> Iterator[Parts]:
     )
     try:
         catalogue.prepare()
-        yield Parts(LocalStore(settings.upload_path, leases, lease), catalogue)
+        store = LocalStore(settings.upload_path, leases, lease)
+        store.prepare()
+        yield Parts(store, catalogue, file)
     finally:
         catalogue.close()
         lease.release()
@@ -70,3 +85,68 @@ class VerifyRun:
     def repair(self) -> list[Finding]:
         """See Verifier.repair."""
         return self._verifier.repair(self.done)
+
+
+class BackupRun:
+    """One backup that is being made, to be followed while it goes on."""
+
+    def __init__(self, parts: Parts, target: Path, *, max_bytes_per_s: float = 0) -> None:
+        """Args: max_bytes_per_s: 0 for as fast as can be."""
+        self._parts = parts
+        self._folder = backups_in(target)
+        self._pace = Pace(max_bytes_per_s)
+        self.total_bytes = parts.catalogue.used().bytes
+        self.done = Progress()
+
+    def images(self) -> Iterator[Image]:
+        """Make the backup; yield each image once it is in it. Raises: BackupFailed."""
+        now = dt.datetime.now(dt.timezone.utc)
+        return self._folder.create(
+            self._parts.store, self._parts.catalogue, self._snapshot, self._pace, self.done, now
+        )
+
+    def _snapshot(self, path: Path) -> None:
+        with contextlib.closing(sqlite3.connect(self._parts.catalogue_file)) as connection:
+            connection.execute("VACUUM INTO ?", (str(path),))
+
+
+class RestoreRun:
+    """One restore that goes on."""
+
+    def __init__(self, parts: Parts, target: Path, name: str | None) -> None:
+        """Args: name: of the backup, the newest for None. Raises: BackupFailed."""
+        self._parts = parts
+        self._folder = backups_in(target)
+        self.backup: Backup = self._folder.find(name)
+        self.done = Restored()
+
+    def images(self, only: str | None = None) -> Iterator[Image]:
+        """See backup.restore."""
+        with self._folder.catalogue(self.backup) as copy:
+            yield from restore(
+                self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only
+            )
+
+
+def backups_in(folder: Path) -> BackupFolder:
+    """Return the backups in a folder."""
+    return BackupFolder(folder, opened_copy)
+
+
+@contextlib.contextmanager
+def opened_copy(path: Path) -> Iterator[SqlCatalogue]:
+    """Open the copy of a catalogue, brought to this version.
+
+    One in a finished backup is never written to: it is a copy of it that is opened.
+    """
+    with contextlib.ExitStack() as stack:
+        if not path.parent.name.endswith(".part"):
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            path = Path(shutil.copy(path, scratch))
+        engine = create_sqlite_engine(path, timeout_s=10)
+        catalogue = SqlCatalogue(
+            engine, prepare=lambda: upgrade(engine), holder="", is_alive=lambda _: False
+        )
+        stack.callback(catalogue.close)
+        catalogue.prepare()
+        yield catalogue

@@ -99,14 +99,14 @@ class SqlCatalogue:
             self._finish(connection, asked, row)
             if quotas:
                 check_quotas(connection, added, quotas)
-            connection.execute(_INSERT_IMAGE, row)
-            if added.tags:
-                rows = [{"tag": tag, "image_id": added.id} for tag in added.tags]
-                connection.execute(_INSERT_TAGS, rows)
-            _count(connection, added, +1)
+            _insert(connection, added, row)
             return added
 
         return self._write(work)
+
+    def put_back(self, image: Image) -> None:
+        """See Catalogue.put_back."""
+        self._write(functools.partial(_insert, image=image, row=to_row(image)))
 
     def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
         """See Catalogue.get."""
@@ -310,6 +310,14 @@ def _among(
             connection.scalars(statement if condition is None else statement.where(condition))
         )
     return found
+
+
+def _insert(connection: sa.Connection, image: Image, row: dict[str, Any]) -> None:
+    connection.execute(_INSERT_IMAGE, row)
+    if image.tags:
+        rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
+        connection.execute(_INSERT_TAGS, rows)
+    _count(connection, image, +1)
 
 
 def _delete(connection: sa.Connection, image: Image) -> None:

@@ -158,6 +158,9 @@ class Catalogue(Protocol):
             the image is too much beside what is there in this very moment.
         """
 
+    def put_back(self, image: Image) -> None:
+        """Add and count an image exactly as it was, beyond all quotas: one from a backup."""
+
     def used(self, owner: str = "") -> Used:
         """Return what an owner has stored, or all together have, in constant time."""
 

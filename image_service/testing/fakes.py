@@ -243,6 +243,12 @@ class MemoryCatalogue:
         self.records.images[image.id] = added
         return added
 
+    def put_back(self, image: Image) -> None:
+        """See Catalogue.put_back."""
+        if image.id in self.records.images:
+            raise StorageUnavailable("its catalogue failed")
+        self.records.images[image.id] = image
+
     def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
         """See Catalogue.get."""
         image = self.records.images.get(image_id)

@@ -121,6 +121,19 @@ def test_the_same_request_to_trash_is_answered_as_the_first(catalogue: Catalogue
     assert raised.value.image == in_trash(image)
 
 
+def test_what_is_put_back_is_exactly_as_it_was(catalogue: Catalogue) -> None:
+    catalogue.add(new_image(sha256=b"a" * 32))
+    back = new_image(sha256=b"a" * 32, owner="ada", tags=("t",), duplicate_of=None)
+    gone = in_trash(new_image(sha256=b"a" * 32, duplicate_of=back.id))
+    for image in (back, gone):
+        catalogue.put_back(image)
+    assert catalogue.get(back.id) == back
+    assert catalogue.get(gone.id, trashed=True) == gone
+    assert ids(catalogue, tag="t") == [back.id]
+    assert catalogue.totals()[Format.JPEG] == FormatTotals(2, 2000, 1, 1000)
+    assert catalogue.used("ada") == Used(1, 1000)
+
+
 def test_what_was_restored_meanwhile_is_not_removed_from_the_trash(catalogue: Catalogue) -> None:
     image = catalogue.add(new_image())
     assert catalogue.remove(image.id, only_trashed=True) is None

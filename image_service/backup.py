@@ -1,0 +1,382 @@
+"""Backups: originals by their checksum and a copy of the catalogue, in a folder of their own.
+
+objects/{2 digits}/{sha256}       originals, each once however many images and backups have it
+backups/{name}/catalogue.sqlite3
+backups/{name}/backup.json        written last: without it there is no backup
+
+What is there already is not copied again: a backup that was interrupted goes on, and the next one
+costs what has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from .domain.image import Image
+from .domain.ports import BlobStore, Catalogue
+from .verify import Pace
+
+_FORMAT = 1
+_CHUNK_BYTES = 1024 * 1024
+_IMAGES_AT_ONCE = 500
+_MANIFEST, _CATALOGUE = "backup.json", "catalogue.sqlite3"
+_NAME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
+
+OpenCatalogue = Callable[[Path], AbstractContextManager[Catalogue]]
+"""Opens the copy of a catalogue."""
+
+
+class BackupFailed(Exception):
+    """Raised when a backup cannot be made, found or read: BackupFailed(why)."""
+
+    @property
+    def why(self) -> str:
+        """What is wrong, for people."""
+        return str(self.args[0])
+
+
+class _Unreadable(Exception):
+    """An original cannot be read."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A finished backup. images, bytes: of the originals in it; copied_bytes: what was new."""
+
+    name: str
+    created: str
+    images: int
+    bytes: int
+    copied_files: int
+    copied_bytes: int
+    catalogue_sha256: str
+    format: int = _FORMAT
+
+
+@dataclass
+class Progress:
+    """What was done so far. wrong: blob names that could not be, and why."""
+
+    images: int = 0
+    bytes: int = 0
+    files: int = 0
+    copied_bytes: int = 0
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, image: Image) -> None:
+        """Count an image that is in the backup."""
+        self.images += 1
+        self.bytes += image.size_bytes
+
+
+class BackupFolder:
+    """A folder with backups."""
+
+    def __init__(self, folder: Path, open_catalogue: OpenCatalogue) -> None:
+        self._objects = folder / "objects"
+        self._backups = folder / "backups"
+        self._open_catalogue = open_catalogue
+
+    def backups(self) -> list[Backup]:
+        """Return the backups that are complete, the oldest first. Raises: BackupFailed."""
+        with _translated():
+            paths = sorted(self._backups.glob(f"*/{_MANIFEST}"))
+            return [_read_manifest(path) for path in paths]
+
+    def find(self, name: str | None) -> Backup:
+        """Return a backup by its name, the newest for None. Raises: BackupFailed."""
+        found = [each for each in self.backups() if name in (None, each.name)]
+        if not found:
+            raise BackupFailed("there is none" + (f" named {name[:80]!r}" if name else " here"))
+        return found[-1]
+
+    @contextlib.contextmanager
+    def catalogue(self, backup: Backup) -> Iterator[Catalogue]:
+        """Open a backup's catalogue. Raises: BackupFailed if it is not what was written."""
+        path = self._backups / backup.name / _CATALOGUE
+        with _translated():
+            if _digest_of(path) != backup.catalogue_sha256:
+                raise BackupFailed(f"{backup.name} is damaged: its catalogue is not what it was")
+        with self._open_catalogue(path) as catalogue:
+            yield catalogue
+
+    def create(
+        self,
+        store: BlobStore,
+        living: Catalogue,
+        snapshot: Callable[[Path], None],
+        pace: Pace,
+        done: Progress,
+        now: dt.datetime,
+    ) -> Iterator[Image]:
+        """Make a backup; yield each image once it was looked at.
+
+        An image whose original is damaged or missing is left out and noted in done; one that is
+        deleted meanwhile is left out. Nothing of it counts as a backup before the end.
+
+        Args:
+            living: the catalogue; snapshot: writes a copy of it, as it is at one moment, to a path.
+        Raises: BackupFailed.
+        """
+        name = now.strftime(_NAME_FORMAT)
+        part = self._backups / f".{name}.part"
+        with _translated():
+            shutil.rmtree(part, ignore_errors=True)
+            for folder in (part, self._objects):
+                folder.mkdir(parents=True, exist_ok=True)
+            snapshot(part / _CATALOGUE)
+            there = set(self._names())
+        with self._open_catalogue(part / _CATALOGUE) as catalogue:
+            left_out: list[tuple[Image, str]] = []
+            for image in walk(catalogue):
+                with _translated():
+                    problem = self._keep(image, store, pace, there, done)
+                if problem:
+                    left_out.append((image, problem))
+                else:
+                    done.count(image)
+                yield image
+            for image, problem in left_out:
+                if image.sha256.hex() in there:  # by another image of the same bytes
+                    done.count(image)
+                    continue
+                catalogue.remove(image.id)  # from the copy: it is of what is in the backup
+                if living.known([image.id]):
+                    done.wrong.append((image.blob_name, problem))
+        with _translated():
+            self._finish(part, name, now, done)
+
+    def objects(self) -> Iterator[tuple[str, bool]]:
+        """Yield the name of every object, and whether its bytes are those it is named after."""
+        with _translated():
+            for name in self._names():
+                yield name, _digest_of(self._path(name)) == name
+
+    def missing(self, backup: Backup) -> list[str]:
+        """Return the names of images whose originals a backup should have, and has not."""
+        there = set(self._names())
+        with self.catalogue(backup) as catalogue:
+            images = walk(catalogue)
+            return [image.blob_name for image in images if image.sha256.hex() not in there]
+
+    def read(self, image: Image) -> bytes:
+        """Return the original of an image. Raises: BackupFailed."""
+        path = self._path(image.sha256.hex())
+        with _translated():
+            data = path.read_bytes() if path.exists() else b""
+        if hashlib.sha256(data).digest() != image.sha256:
+            raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
+        return data
+
+    def prune(self, keep: int) -> tuple[int, int]:
+        """Remove all but the newest backups, and the objects that no backup has any more.
+
+        Returns: how many backups went, and how many objects.
+        """
+        old = self.backups()[:-keep]
+        with _translated():
+            for backup in old:
+                folder = self._backups / backup.name
+                (folder / _MANIFEST).unlink()  # first: what is left then is no backup
+                shutil.rmtree(folder)
+            for part in self._backups.glob(".*.part"):
+                shutil.rmtree(part)
+        wanted: set[str] = set()
+        for backup in self.backups():
+            with self.catalogue(backup) as catalogue:
+                wanted.update(image.sha256.hex() for image in walk(catalogue))
+        with _translated():
+            unwanted = [name for name in self._names() if name not in wanted]
+            for name in unwanted:
+                self._path(name).unlink()
+        return len(old), len(unwanted)
+
+    def _keep(
+        self, image: Image, store: BlobStore, pace: Pace, there: set[str], done: Progress
+    ) -> str:
+        """Have an original among the objects; return what is wrong with it, or ""."""
+        name = image.sha256.hex()
+        if name in there:
+            return ""
+        try:
+            source = store.open(image.blob_name)
+        except FileNotFoundError:
+            return "missing"
+        path = self._path(name)
+        part = path.with_suffix(".part")
+        digest = hashlib.sha256()
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with source, part.open("wb") as target:
+                for chunk in _chunks(source):
+                    digest.update(chunk)
+                    target.write(chunk)
+                    pace.take(len(chunk))
+            if digest.hexdigest() != name:
+                return "damaged"
+            part.rename(path)
+        except _Unreadable as exc:
+            return f"unreadable ({exc})"
+        finally:
+            part.unlink(missing_ok=True)
+        there.add(name)
+        done.files += 1
+        done.copied_bytes += image.size_bytes
+        return ""
+
+    def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
+        backup = Backup(
+            name=name,
+            created=now.isoformat(timespec="seconds"),
+            images=done.images,
+            bytes=done.bytes,
+            copied_files=done.files,
+            copied_bytes=done.copied_bytes,
+            catalogue_sha256=_digest_of(part / _CATALOGUE),
+        )
+        os.sync()  # once for all: the originals are on disk before the backup is one
+        final = self._backups / name
+        part.rename(final)
+        manifest = final / f".{_MANIFEST}"
+        with manifest.open("w", encoding="utf-8") as file:
+            json.dump(asdict(backup), file, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        manifest.rename(final / _MANIFEST)
+        os.sync()
+
+    def _names(self) -> Iterator[str]:
+        for folder in sorted(self._objects.iterdir()) if self._objects.exists() else ():
+            for entry in os.listdir(folder):
+                if len(entry) == 64:
+                    yield entry
+
+    def _path(self, name: str) -> Path:
+        return self._objects / name[:2] / name
+
+
+@dataclass
+class Restored:
+    """What a restore did. images: that were added; files: that were put back where one was gone."""
+
+    images: int = 0
+    files: int = 0
+    bytes: int = 0
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+
+def restore(
+    folder: BackupFolder,
+    copy: Catalogue,
+    store: BlobStore,
+    catalogue: Catalogue,
+    done: Restored,
+    *,
+    only: str | None = None,
+) -> Iterator[Image]:
+    """Bring back what a store lacks; yield every image that was looked at.
+
+    Images that are there stay as they are; where only the file is missing or in quarantine it is
+    put back. What the store has beyond the backup stays, too.
+
+    Args: copy: the backup's catalogue. only: the id of the one image that is wanted.
+    """
+    for listed in walk(copy):
+        if only in (None, listed.id):
+            try:
+                _restore_one(folder, copy, listed, store, catalogue, done)
+            except BackupFailed as exc:
+                done.wrong.append((listed.blob_name, exc.why))
+            yield listed
+
+
+def _restore_one(
+    folder: BackupFolder,
+    copy: Catalogue,
+    listed: Image,
+    store: BlobStore,
+    catalogue: Catalogue,
+    done: Restored,
+) -> None:
+    name = listed.blob_name
+    is_known = bool(catalogue.known([listed.id]))
+    if is_known:
+        try:
+            store.open(name).close()
+            return
+        except FileNotFoundError:
+            pass
+    image = copy.get(listed.id, trashed=listed.deleted_ms is not None)
+    assert image
+    data = folder.read(image)
+    if store.is_quarantined(name):
+        store.remove(name)
+    store.put(name, data)
+    if not is_known:
+        catalogue.put_back(image)
+        done.images += 1
+    done.files += is_known
+    done.bytes += len(data)
+    store.settle(name)
+    if image.deleted_ms is not None:
+        store.shelve(name)
+
+
+def walk(catalogue: Catalogue) -> Iterator[Image]:
+    """Yield all images of a catalogue, those in the trash, too."""
+    last = ""
+    while batch := catalogue.walk(last, _IMAGES_AT_ONCE):
+        yield from batch
+        last = batch[-1].id
+
+
+def _chunks(source: BinaryIO) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk = source.read(_CHUNK_BYTES)
+        except OSError as exc:
+            raise _Unreadable(exc.strerror) from exc
+        if not chunk:
+            return
+        yield chunk
+
+
+def _read_manifest(path: Path) -> Backup:
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        backup = Backup(**told)
+    except (ValueError, TypeError) as exc:
+        raise BackupFailed(f"{path.parent.name} is damaged: {exc}") from exc
+    if backup.format != _FORMAT:
+        raise BackupFailed(f"{backup.name} was made by another version of this program")
+    return backup
+
+
+def _digest_of(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the operating system's and the copy's errors into ours."""
+    try:
+        yield
+    except OSError as exc:
+        raise BackupFailed(f"{exc.strerror or type(exc).__name__}") from exc
+    except sqlite3.Error as exc:
+        raise BackupFailed(f"its catalogue: {exc}") from exc

@@ -1,0 +1,59 @@
+"""What the commands of `image-service` share. Imports nothing that has to be patched first."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+EXIT_FAILED, EXIT_CONFIG, EXIT_FOUND = 1, 2, 3
+"""Exit codes: it could not be done; the configuration is wrong; it was, and something is wrong."""
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The configuration file; relative paths in it begin in its folder.",
+)
+rate_option = click.option(
+    "--max-rate",
+    "max_rate_mib",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    help="MiB/s to read at most.",
+)
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Tell what is known to go wrong in one line each, and exit."""
+    from .backup import BackupFailed
+    from .config import ConfigError
+    from .errors import ImageServiceError
+
+    try:
+        yield
+    except ConfigError as exc:
+        fail(EXIT_CONFIG, *exc.args)
+    except BackupFailed as exc:
+        fail(EXIT_FAILED, f"the backup: {exc.why}")
+    except ImageServiceError as exc:
+        fail(EXIT_FAILED, str(exc))
+
+
+def progress(label: str, length: int) -> Any:
+    """Return a progress bar of so many bytes, on standard error."""
+    return click.progressbar(length=length, label=label, file=sys.stderr, show_pos=False)
+
+
+def fail(code: int, *lines: object) -> NoReturn:
+    """Print what is wrong and exit."""
+    for line in lines:
+        click.echo(f"image-service: error: {line}", err=True)
+    sys.exit(code)

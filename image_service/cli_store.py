@@ -1,0 +1,190 @@
+"""`image-service verify`, `backup` and `restore`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .cli_common import (
+    EXIT_FAILED,
+    EXIT_FOUND,
+    config_option,
+    fail,
+    progress,
+    rate_option,
+    told,
+)
+
+_SHOWN = 100
+
+_target = click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.command()
+@config_option
+@click.option("--quick", is_flag=True, help="Look whether files are there with their size only.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Put damaged files into quarantine; drop images that have no file.",
+)
+@rate_option
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def verify(
+    config_path: Path, quick: bool, repair: bool, max_rate_mib: float | None, as_json: bool
+) -> None:
+    """Compare every stored file with the catalogue and its checksum.
+
+    The service may go on meanwhile. Exit code 0: all is well; 3: something is wrong, or was.
+    """
+    from .cli_verify import run
+
+    with told():
+        is_clean = run(
+            config_path, quick=quick, repair=repair, max_rate_mib=max_rate_mib, as_json=as_json
+        )
+    if not is_clean:
+        sys.exit(EXIT_FOUND)
+
+
+class _WithDefault(click.Group):
+    """A group in which what is no command is the target of `create`."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["create", *args]
+        return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
+            args = ["create", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_WithDefault)
+def backup() -> None:
+    """Make, list, check and prune backups.
+
+    `image-service backup TARGET` makes one in the folder TARGET: of a living service, as it is at
+    one moment, copying what no backup there has yet.
+    """
+
+
+@backup.command()
+@_target
+@config_option
+@rate_option
+def create(target: Path, config_path: Path, max_rate_mib: float | None) -> None:
+    """Make a backup. Exit code 3: there is one, without the images that are named."""
+    from .domain.image import human_size
+    from .maintenance import BackupRun, opened
+    from .serve import load
+
+    with told(), opened(load(config_path)[1]) as parts:
+        run = BackupRun(parts, target, max_bytes_per_s=(max_rate_mib or 0) * 2**20)
+        with progress("Backing up", run.total_bytes) as bar:
+            for image in run.images():
+                bar.update(image.size_bytes)
+    done = run.done
+    click.echo(
+        f"{done.images:,} images, {human_size(done.bytes)}; "
+        f"{done.files:,} files, {human_size(done.copied_bytes)} were new."
+    )
+    _tell_wrong(done.wrong)
+
+
+@backup.command("list")
+@_target
+def list_backups(target: Path) -> None:
+    """List the backups in a folder, the oldest first."""
+    from .domain.image import human_size
+    from .maintenance import backups_in
+
+    with told():
+        for each in backups_in(target).backups():
+            click.echo(
+                f"{each.name}  {each.images:>9,} images  {human_size(each.bytes):>10}  "
+                f"new: {human_size(each.copied_bytes)}"
+            )
+
+
+@backup.command("verify")
+@_target
+def verify_backups(target: Path) -> None:
+    """Compare every file with its checksum, and every backup with what it should have."""
+    from .backup import BackupFailed
+    from .maintenance import backups_in
+
+    wrong: list[tuple[str, str]] = []
+    with told():
+        folder = backups_in(target)
+        count = 0
+        for name, is_sound in folder.objects():
+            count += 1
+            if not is_sound:
+                wrong.append((name, "damaged"))
+        backups = folder.backups()
+        for each in backups:
+            try:
+                wrong.extend((name, f"missing in {each.name}") for name in folder.missing(each))
+            except BackupFailed as exc:
+                wrong.append((each.name, exc.why))
+    click.echo(f"{count:,} files, {len(backups):,} backups looked at.")
+    _tell_wrong(wrong)
+    click.echo("All is well.")
+
+
+@backup.command()
+@_target
+@click.option("--keep", type=click.IntRange(1), required=True, help="How many of the newest stay.")
+def prune(target: Path, keep: int) -> None:
+    """Remove old backups, and the files that only they had."""
+    from .maintenance import backups_in
+
+    with told():
+        backups, files = backups_in(target).prune(keep)
+    click.echo(f"{backups:,} backups and {files:,} files removed.")
+
+
+@click.command()
+@_target
+@config_option
+@click.option("--backup", "name", help="Its name, as `backup list` tells it; else the newest.")
+@click.option("--image", "image_id", help="The id of the one image to bring back.")
+def restore(target: Path, config_path: Path, name: str | None, image_id: str | None) -> None:
+    """Bring back what a store lacks from the backups in TARGET.
+
+    Into an empty store or a living one: images that are there stay as they are, and of those whose
+    file is missing or in quarantine the file is put back.
+    """
+    from .domain.image import human_size
+    from .maintenance import RestoreRun, opened
+    from .serve import load
+
+    with told(), opened(load(config_path)[1], may_be_new=True) as parts:
+        run = RestoreRun(parts, target, name)
+        looked_at = 0
+        with progress("Restoring", run.backup.bytes) as bar:
+            for image in run.images(image_id):
+                looked_at += 1
+                bar.update(image.size_bytes)
+    if image_id and not looked_at:
+        fail(EXIT_FAILED, f"{run.backup.name} has no image {image_id[:80]}")
+    done = run.done
+    click.echo(
+        f"From {run.backup.name}: {done.images:,} images and {done.files:,} files brought back, "
+        f"{human_size(done.bytes)}."
+    )
+    _tell_wrong(done.wrong)
+
+
+def _tell_wrong(wrong: list[tuple[str, str]]) -> None:
+    for name, why in wrong[:_SHOWN]:
+        click.echo(f"  {name}: {why}")
+    if len(wrong) > _SHOWN:
+        click.echo(f"  … and {len(wrong) - _SHOWN:,} more")
+    if wrong:
+        sys.exit(EXIT_FOUND)

@@ -1,0 +1,78 @@
+"""A store and its catalogue on disk, filled without a service, and the command line on them."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from image_service.cli import main
+from image_service.manager import StorageManager
+from image_service.testing import FixedClock, InlineEngine, MemoryVariants, png
+from scripts.paths import ROOT
+from tests.contracts.adapters import LocalStores, SqliteCatalogues
+
+
+class Shop:
+    """A folder with a store that was filled by the manager, and no service running on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.uploads = folder / "uploads"
+        folder.mkdir(exist_ok=True)
+        stores, catalogues = LocalStores(folder), SqliteCatalogues(folder)
+        catalogues.folder = self.uploads / ".state"
+        catalogues.file = catalogues.folder / "catalogue.sqlite3"
+        catalogues.folder.mkdir(parents=True)
+        self.catalogues = catalogues
+        self.store = stores.start().adapter
+        self.catalogue = catalogues.start().adapter
+        self.manager = StorageManager(
+            self.store,
+            self.catalogue,
+            InlineEngine(),
+            FixedClock(),
+            MemoryVariants(),
+            max_upload_bytes=10**6,
+            idempotency_window_s=1,
+            trash_retention_days=1,
+        )
+        self.config = folder / "config.yaml"
+        self.config.write_text(f"upload_dir: {self.uploads}\n")
+
+    def fill(self, count: int) -> list[str]:
+        data = [png((8, 6), seed=n) for n in range(10)]
+        return [self.manager.add(data[n % 10], f"{n}.png").blob_name for n in range(count)]
+
+    def verify(self, *options: str) -> tuple[int, str, str]:
+        return self.run("verify", "--config", str(self.config), *options)
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """Run image-service in this process; return its exit code and what it printed."""
+        ended = CliRunner().invoke(main, words)
+        if ended.exception and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return ended.exit_code, ended.stdout, ended.stderr
+
+    def run_apart(self, *words: str) -> tuple[int, str, str]:
+        """Run the program itself; return the same."""
+        program = Path(sys.executable).with_name("image-service")
+        ended = subprocess.run(
+            [program, *words], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def found(self, *options: str) -> tuple[int, dict[str, Any]]:
+        code, out, _ = self.verify("--json", *options)
+        return code, json.loads(out)
+
+
+def flip_a_bit(file: Path, chance: random.Random) -> None:
+    """Change one bit of a file."""
+    data = bytearray(file.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    file.write_bytes(data)
