@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .domain.image import Image
+from .domain.image import Blob, Image
 from .domain.ports import BlobStore, Catalogue
 from .verify import Pace
 
@@ -74,7 +74,7 @@ class Progress:
     copied_bytes: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
 
-    def count(self, image: Image) -> None:
+    def count(self, image: Blob) -> None:
         """Count an image that is in the backup."""
         self.images += 1
         self.bytes += image.size_bytes
@@ -119,7 +119,7 @@ class BackupFolder:
         pace: Pace,
         done: Progress,
         now: dt.datetime,
-    ) -> Iterator[Image]:
+    ) -> Iterator[Blob]:
         """Make a backup; yield each image once it was looked at.
 
         An image whose original is damaged or missing is left out and noted in done; one that is
@@ -138,7 +138,7 @@ class BackupFolder:
             snapshot(part / _CATALOGUE)
             there = set(self._names())
         with self._open_catalogue(part / _CATALOGUE) as catalogue:
-            left_out: list[tuple[Image, str]] = []
+            left_out: list[tuple[Blob, str]] = []
             for image in walk(catalogue):
                 with _translated():
                     problem = self._keep(image, store, pace, there, done)
@@ -170,7 +170,7 @@ class BackupFolder:
             images = walk(catalogue)
             return [image.blob_name for image in images if image.sha256.hex() not in there]
 
-    def read(self, image: Image) -> bytes:
+    def read(self, image: Blob | Image) -> bytes:
         """Return the original of an image. Raises: BackupFailed."""
         path = self._path(image.sha256.hex())
         with _translated():
@@ -203,7 +203,7 @@ class BackupFolder:
         return len(old), len(unwanted)
 
     def _keep(
-        self, image: Image, store: BlobStore, pace: Pace, there: set[str], done: Progress
+        self, image: Blob, store: BlobStore, pace: Pace, there: set[str], done: Progress
     ) -> str:
         """Have an original among the objects; return what is wrong with it, or ""."""
         name = image.sha256.hex()
@@ -214,26 +214,35 @@ class BackupFolder:
         except FileNotFoundError:
             return "missing"
         path = self._path(name)
-        part = path.with_suffix(".part")
+        part = self._objects / f"{name}.part"
         digest = hashlib.sha256()
-        path.parent.mkdir(exist_ok=True)
         try:
-            with source, part.open("wb") as target:
-                for chunk in _chunks(source):
+            with source, part.open("wb", buffering=0) as target:
+                for chunk in _chunks(source, image.size_bytes):
                     digest.update(chunk)
                     target.write(chunk)
                     pace.take(len(chunk))
             if digest.hexdigest() != name:
+                part.unlink()
                 return "damaged"
-            part.rename(path)
+            self._put(part, path)
         except _Unreadable as exc:
-            return f"unreadable ({exc})"
-        finally:
             part.unlink(missing_ok=True)
+            return f"unreadable ({exc})"
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         there.add(name)
         done.files += 1
         done.copied_bytes += image.size_bytes
         return ""
+
+    def _put(self, part: Path, path: Path) -> None:
+        try:
+            part.rename(path)
+        except FileNotFoundError:
+            path.parent.mkdir()
+            part.rename(path)
 
     def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
         backup = Backup(
@@ -257,10 +266,8 @@ class BackupFolder:
         os.sync()
 
     def _names(self) -> Iterator[str]:
-        for folder in sorted(self._objects.iterdir()) if self._objects.exists() else ():
-            for entry in os.listdir(folder):
-                if len(entry) == 64:
-                    yield entry
+        for folder in sorted(self._objects.glob("??")):
+            yield from (entry for entry in os.listdir(folder) if len(entry) == 64)
 
     def _path(self, name: str) -> Path:
         return self._objects / name[:2] / name
@@ -284,7 +291,7 @@ def restore(
     done: Restored,
     *,
     only: str | None = None,
-) -> Iterator[Image]:
+) -> Iterator[Blob]:
     """Bring back what a store lacks; yield every image that was looked at.
 
     Images that are there stay as they are; where only the file is missing or in quarantine it is
@@ -304,7 +311,7 @@ def restore(
 def _restore_one(
     folder: BackupFolder,
     copy: Catalogue,
-    listed: Image,
+    listed: Blob,
     store: BlobStore,
     catalogue: Catalogue,
     done: Restored,
@@ -317,7 +324,7 @@ def _restore_one(
             return
         except FileNotFoundError:
             pass
-    image = copy.get(listed.id, trashed=listed.deleted_ms is not None)
+    image = copy.get(listed.id, trashed=listed.is_trashed)
     assert image
     data = folder.read(image)
     if store.is_quarantined(name):
@@ -329,11 +336,11 @@ def _restore_one(
     done.files += is_known
     done.bytes += len(data)
     store.settle(name)
-    if image.deleted_ms is not None:
+    if listed.is_trashed:
         store.shelve(name)
 
 
-def walk(catalogue: Catalogue) -> Iterator[Image]:
+def walk(catalogue: Catalogue) -> Iterator[Blob]:
     """Yield all images of a catalogue, those in the trash, too."""
     last = ""
     while batch := catalogue.walk(last, _IMAGES_AT_ONCE):
@@ -341,10 +348,12 @@ def walk(catalogue: Catalogue) -> Iterator[Image]:
         last = batch[-1].id
 
 
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
+def _chunks(source: BinaryIO, size_bytes: int) -> Iterator[bytes]:
+    # A small one in one piece: it is never more than asked for, and a buffer for 1 MiB costs.
+    at_once = min(_CHUNK_BYTES, size_bytes + 1)
     while True:
         try:
-            chunk = source.read(_CHUNK_BYTES)
+            chunk = source.read(at_once)
         except OSError as exc:
             raise _Unreadable(exc.strerror) from exc
         if not chunk:

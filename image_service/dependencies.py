@@ -24,6 +24,7 @@ from nameko.extensions import DependencyProvider, SharedExtension
 from . import memory
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
+from .catalogue.reserve import Reserve
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import read_settings
 from .domain.formats import Format
@@ -259,6 +260,7 @@ class Application:
             holder=self._lease.id,
             is_alive=self._leases.is_alive,
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
+            reserve=Reserve(folder / "reserve"),
         )
 
     def _create_render_pool(self) -> WorkerPool:

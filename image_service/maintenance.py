@@ -15,7 +15,7 @@ from .backup import Backup, BackupFolder, Progress, Restored, restore
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
-from .domain.image import Image
+from .domain.image import Blob
 from .errors import StorageUnavailable
 from .scrub import ScrubLog
 from .settings import Settings
@@ -75,7 +75,7 @@ class VerifyRun:
         self.total_images, self.total_bytes = totals.files, totals.bytes
         self.done = Verification()
 
-    def images(self, *, quick: bool) -> Iterator[Image]:
+    def images(self, *, quick: bool) -> Iterator[Blob]:
         """Look at every image and yield it, then at every file; note the result."""
         yield from self._verifier.images(self.done, quick=quick)
         self._verifier.files(self.done)
@@ -98,7 +98,7 @@ class BackupRun:
         self.total_bytes = parts.catalogue.used().bytes
         self.done = Progress()
 
-    def images(self) -> Iterator[Image]:
+    def images(self) -> Iterator[Blob]:
         """Make the backup; yield each image once it is in it. Raises: BackupFailed."""
         now = dt.datetime.now(dt.timezone.utc)
         return self._folder.create(
@@ -120,7 +120,7 @@ class RestoreRun:
         self.backup: Backup = self._folder.find(name)
         self.done = Restored()
 
-    def images(self, only: str | None = None) -> Iterator[Image]:
+    def images(self, only: str | None = None) -> Iterator[Blob]:
         """See backup.restore."""
         with self._folder.catalogue(self.backup) as copy:
             yield from restore(

@@ -219,6 +219,7 @@ class StorageManager:
     def sweep(self) -> int:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
         self._owed.retry()
+        self._catalogue.keep_room()
         self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
         swept = self._store.sweep(self._catalogue.known, self._catalogue.trashed)
         self._variants.sweep(self._catalogue.known)

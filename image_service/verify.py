@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .domain.image import Image, parse_image_ref
+from .domain.image import Blob, parse_image_ref
 from .domain.ports import BlobStore, Catalogue
 from .errors import InvalidImageId, StorageUnavailable
 
@@ -79,7 +79,7 @@ class Verifier:
         self._catalogue = catalogue
         self._pace = pace or Pace()
 
-    def images(self, done: Verification, *, quick: bool = False) -> Iterator[Image]:
+    def images(self, done: Verification, *, quick: bool = False) -> Iterator[Blob]:
         """Look at every image that follows done.last_id; yield each that was looked at.
 
         Args: quick: at whether its file is there with its size, and not at the bytes.
@@ -130,7 +130,7 @@ class Verifier:
             if finding.kind == "damaged":
                 self._store.quarantine(finding.name)
 
-    def _look(self, image: Image, *, quick: bool) -> Finding | None:
+    def _look(self, image: Blob, *, quick: bool) -> Finding | None:
         name = image.blob_name
         for _ in range(2):  # it may be on its way from one place to another
             try:
@@ -143,7 +143,7 @@ class Verifier:
         is_known = self._store.is_quarantined(name)
         return Finding("quarantined" if is_known else "missing", name, image.id)
 
-    def _is_sound(self, image: Image, *, quick: bool) -> bool:
+    def _is_sound(self, image: Blob, *, quick: bool) -> bool:
         digest, size_bytes = hashlib.sha256(), 0
         with self._store.open(image.blob_name) as file:
             if quick:

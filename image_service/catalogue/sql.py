@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ..domain.formats import Format
-from ..domain.image import Image
+from ..domain.image import Blob, Image, blob_name
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
@@ -19,6 +19,7 @@ from ..errors import StorageFull, StorageUnavailable
 from . import requests
 from .owners import check_quotas, count_owner, used
 from .records import from_row, to_row, to_snapshot
+from .reserve import Reserve
 from .similar import find_similar
 from .tables import image_tags, images, listed, totals
 from .together import GroupCommit, Work
@@ -40,6 +41,18 @@ _OLDEST_EQUAL = (
     .where(_LIVE)
     .order_by(images.c.created_ms)
     .limit(1)
+)
+_WALK = (
+    sa.select(
+        images.c.id,
+        images.c.format,
+        images.c.size_bytes,
+        images.c.sha256,
+        images.c.deleted_ms.is_not(None),
+    )
+    .where(images.c.id > sa.bindparam("after_id"))
+    .order_by(images.c.id)
+    .limit(sa.bindparam("at_most"))
 )
 _COUNT = (
     sa.update(totals)
@@ -64,15 +77,18 @@ class SqlCatalogue:
         holder: str,
         is_alive: Callable[[str], bool],
         writer: sa.Engine | None = None,
+        reserve: Reserve | None = None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
         holder: the lease of this process, is_alive: tells whether a lease's process lives.
         writer: an engine for transactions that write, used by one thread at a time.
+        reserve: room for deletions on a full disk.
         """
         self._engine = engine
         self._writer = writer or engine
         self._prepare = prepare
+        self._reserve = reserve
         self._holder = holder
         self._is_alive = is_alive
         self._write = GroupCommit(functools.partial(self._run, writes=True)).write
@@ -81,6 +97,12 @@ class SqlCatalogue:
         """Make the database and its tables where they are missing."""
         with _translated():
             self._prepare()
+        self.keep_room()
+
+    def keep_room(self) -> None:
+        """Take room for deletions on a full disk, where there is any."""
+        if self._reserve:
+            self._reserve.fill()
 
     def close(self) -> None:
         """Close every connection."""
@@ -128,7 +150,7 @@ class SqlCatalogue:
             self._finish(connection, [request] if request else [], to_row(image))
             return image
 
-        return self._write(work)
+        return self._write_on_full_disk(work)
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None
@@ -145,7 +167,7 @@ class SqlCatalogue:
             self._finish(connection, [request] if request else [], to_row(trashed))
             return trashed
 
-        return self._write(work)
+        return self._write_on_full_disk(work)
 
     def restore(self, image_id: str) -> Image | None:
         """See Catalogue.restore."""
@@ -156,7 +178,7 @@ class SqlCatalogue:
                 return None
             return _moved(connection, image, None)
 
-        return self._write(work)
+        return self._write_on_full_disk(work)
 
     def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
         """See Catalogue.trashed_before."""
@@ -176,7 +198,7 @@ class SqlCatalogue:
                 _delete(connection, image)
             requests.forget_image(connection, image.id)
 
-        self._write(work)
+        self._write_on_full_disk(work)
 
     def page(self, query: ListQuery) -> Page:
         """See Catalogue.page."""
@@ -218,12 +240,17 @@ class SqlCatalogue:
         """See Catalogue.used."""
         return self._read(functools.partial(used, owner=owner))
 
-    def walk(self, after_id: str, limit: int) -> list[Image]:
+    def walk(self, after_id: str, limit: int) -> list[Blob]:
         """See Catalogue.walk."""
-        following = (
-            sa.select(*listed).where(images.c.id > after_id).order_by(images.c.id).limit(limit)
-        )
-        return self._read(functools.partial(_images, statement=following))
+
+        def work(connection: sa.Connection) -> list[Blob]:
+            rows = connection.execute(_WALK, {"after_id": after_id, "at_most": limit})
+            return [
+                Blob(image_id, blob_name(image_id, Format(format_)), size, digest, bool(is_trashed))
+                for image_id, format_, size, digest, is_trashed in rows
+            ]
+
+        return self._read(work)
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
@@ -267,6 +294,15 @@ class SqlCatalogue:
             snapshot = to_snapshot(row)
             for request in asked:
                 requests.finish(connection, request, row["id"], snapshot, holder=self._holder)
+
+    def _write_on_full_disk(self, work: Work[T]) -> T:
+        """Write what makes room, or puts things right, also where there is none left."""
+        try:
+            return self._write(work)
+        except StorageFull:
+            if not self._reserve or not self._reserve.release():
+                raise
+            return self._write(work)
 
     def _read(self, work: Work[T]) -> T:
         return self._run(work, writes=False)

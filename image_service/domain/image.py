@@ -89,7 +89,7 @@ class Image:
     @property
     def blob_name(self) -> str:
         """Name of the stored original: {imageId}.{ext}, ext from the sniffed type."""
-        return f"{self.id}.{self.facts.format.extension}"
+        return blob_name(self.id, self.facts.format)
 
     @property
     def checksum(self) -> str:
@@ -106,6 +106,27 @@ class Image:
             duplicate_of=None,
             block_digests=b"",
         )
+
+
+def blob_name(image_id: str, format_: Format) -> str:
+    """Return the name of an image's stored original."""
+    return f"{image_id}.{format_.extension}"
+
+
+class Blob(NamedTuple):
+    """As much of an image as is needed to find its bytes, and to tell whether they are right."""
+
+    id: str
+    blob_name: str
+    size_bytes: int
+    sha256: bytes
+    is_trashed: bool
+
+    @classmethod
+    def of(cls, image: Image) -> Blob:
+        """Return an image's."""
+        is_trashed = image.deleted_ms is not None
+        return cls(image.id, image.blob_name, image.size_bytes, image.sha256, is_trashed)
 
 
 def checksum_text(sha256: bytes) -> str:

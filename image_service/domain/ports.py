@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .formats import Format
-from .image import Findings, Image, PictureFacts
+from .image import Blob, Findings, Image, PictureFacts
 from .listing import ListQuery
 from .quota import Quotas, Used
 from .strip import Strip
@@ -209,8 +209,11 @@ class Catalogue(Protocol):
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
 
-    def walk(self, after_id: str, limit: int) -> list[Image]:
-        """Return images whose ids follow after_id, in their order, in the trash or not."""
+    def walk(self, after_id: str, limit: int) -> list[Blob]:
+        """Return the blobs of images whose ids follow after_id, in order, in the trash or not."""
+
+    def keep_room(self) -> None:
+        """See to it that removals can be written down on a full disk, too."""
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """Return those of image_ids that are there, in the trash or not."""

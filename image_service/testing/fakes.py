@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..domain.filename import fold
 from ..domain.formats import Format
-from ..domain.image import Findings, Image, parse_image_ref
+from ..domain.image import Blob, Findings, Image, parse_image_ref
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
 from ..domain.ports import (
@@ -361,10 +361,13 @@ class MemoryCatalogue:
         ]
         return Used(len(sizes), sum(sizes))
 
-    def walk(self, after_id: str, limit: int) -> list[Image]:
+    def walk(self, after_id: str, limit: int) -> list[Blob]:
         """See Catalogue.walk."""
         ids = sorted(image_id for image_id in self.records.images if image_id > after_id)
-        return [self.records.images[image_id].without_details() for image_id in ids[:limit]]
+        return [Blob.of(self.records.images[image_id]) for image_id in ids[:limit]]
+
+    def keep_room(self) -> None:
+        """See Catalogue.keep_room."""
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""

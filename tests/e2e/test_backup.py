@@ -216,7 +216,7 @@ def test_one_that_was_interrupted_is_none_and_goes_on(shop: Shop, target: Path) 
     (folder / "backup.json").unlink()
     shutil.move(folder, folder.with_name(".2026-01-01T00-00-00Z.part"))
     lost = next((target / "objects").glob("*/*"))
-    lost.rename(lost.with_suffix(".part"))
+    lost.rename(target / "objects" / f"{lost.name}.part")
     assert names(shop, target) == []
     code, _, error = restored(shop, target)
     assert (code, "there is none here" in error) == (1, True)

@@ -1,0 +1,62 @@
+"""A disk that is full to the last byte: reads and deletions go on, uploads are told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from image_service.errors import StorageFull
+from image_service.testing import png
+from tests.e2e.shop import Shop
+
+DISK_BYTES = 32 * 1024 * 1024
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system of its own."""
+    if sys.platform != "linux" or os.geteuid():
+        pytest.skip("needs root on Linux")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(folder)]
+    if subprocess.run(words, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill_up(disk: Path) -> None:
+    """Leave no byte."""
+    for size in (1024 * 1024, 4096, 1):
+        with (disk / f"filler-{size}").open("wb", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                pass
+
+
+def test_a_full_disk_can_be_emptied(disk: Path) -> None:
+    shop = Shop(disk / "shop")
+    first, second, third = (shop.manager.add(png(seed=n), "a.png") for n in range(3))
+    fill_up(disk)
+    with pytest.raises(StorageFull):
+        shop.manager.add(png((640, 640)), "b.png")
+    assert shop.manager.open(first.id)[1].read()
+    shop.manager.remove(first.id)
+    shop.manager.remove(second.id, permanent=True)
+    assert shop.manager.restore(first.id) == first
+    shop.manager.remove(third.id, permanent=True)
+    for filler in disk.glob("filler-*"):
+        filler.unlink()
+    shop.manager.sweep()
+    assert (shop.uploads / ".state" / "reserve").stat().st_size == 4 * 1024 * 1024
+    assert shop.manager.add(png(seed=9), "c.png").id
+    assert shop.verify()[0] == 0
+    shop.catalogues.stop()
