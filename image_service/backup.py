@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import hashlib
+import itertools
 import json
 import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +33,7 @@ from .verify import Pace
 _FORMAT = 1
 _CHUNK_BYTES = 1024 * 1024
 _IMAGES_AT_ONCE = 500
+_AT_ONCE = 4
 _MANIFEST, _CATALOGUE = "backup.json", "catalogue.sqlite3"
 _NAME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
 
@@ -139,13 +143,15 @@ class BackupFolder:
             there = set(self._names())
         with self._open_catalogue(part / _CATALOGUE) as catalogue:
             left_out: list[tuple[Blob, str]] = []
-            for image in walk(catalogue):
-                with _translated():
-                    problem = self._keep(image, store, pace, there, done)
+            keep = functools.partial(self._keep, store=store, pace=pace, there=there)
+            for image, problem, is_new in _together(keep, walk(catalogue)):
                 if problem:
                     left_out.append((image, problem))
                 else:
                     done.count(image)
+                if is_new:
+                    done.files += 1
+                    done.copied_bytes += image.size_bytes
                 yield image
             for image, problem in left_out:
                 if image.sha256.hex() in there:  # by another image of the same bytes
@@ -203,18 +209,22 @@ class BackupFolder:
         return len(old), len(unwanted)
 
     def _keep(
-        self, image: Blob, store: BlobStore, pace: Pace, there: set[str], done: Progress
-    ) -> str:
-        """Have an original among the objects; return what is wrong with it, or ""."""
+        self, image: Blob, *, store: BlobStore, pace: Pace, there: set[str]
+    ) -> tuple[str, bool]:
+        """Have an original among the objects.
+
+        Returns: what is wrong with it, or "", and whether it is a new one.
+        """
         name = image.sha256.hex()
         if name in there:
-            return ""
+            return "", False
         try:
             source = store.open(image.blob_name)
         except FileNotFoundError:
-            return "missing"
+            return "missing", False
         path = self._path(name)
-        part = self._objects / f"{name}.part"
+        # By the image's name: another of the same bytes may be copied at the same time.
+        part = self._objects / f"{image.blob_name}.part"
         digest = hashlib.sha256()
         try:
             with source, part.open("wb", buffering=0) as target:
@@ -224,24 +234,23 @@ class BackupFolder:
                     pace.take(len(chunk))
             if digest.hexdigest() != name:
                 part.unlink()
-                return "damaged"
+                return "damaged", False
             self._put(part, path)
         except _Unreadable as exc:
             part.unlink(missing_ok=True)
-            return f"unreadable ({exc})"
+            return f"unreadable ({exc})", False
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        is_new = name not in there
         there.add(name)
-        done.files += 1
-        done.copied_bytes += image.size_bytes
-        return ""
+        return "", is_new
 
     def _put(self, part: Path, path: Path) -> None:
         try:
             part.rename(path)
         except FileNotFoundError:
-            path.parent.mkdir()
+            path.parent.mkdir(exist_ok=True)
             part.rename(path)
 
     def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
@@ -359,6 +368,20 @@ def _chunks(source: BinaryIO, size_bytes: int) -> Iterator[bytes]:
         if not chunk:
             return
         yield chunk
+
+
+def _together(
+    keep: Callable[[Blob], tuple[str, bool]], images: Iterator[Blob]
+) -> Iterator[tuple[Blob, str, bool]]:
+    """Keep several originals at a time: while one is read another's checksum is made."""
+
+    def work(image: Blob) -> tuple[Blob, str, bool]:
+        with _translated():
+            return (image, *keep(image))
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        while batch := list(itertools.islice(images, _IMAGES_AT_ONCE)):
+            yield from pool.map(work, batch)
 
 
 def _read_manifest(path: Path) -> Backup:

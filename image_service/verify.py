@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -56,19 +57,25 @@ class Verification:
 
 
 class Pace:
-    """Keeps work from going faster than so many bytes a second."""
+    """Keeps work from going faster than so many bytes a second.
+
+    With a rate it waits as threads of a program of its own do, not inside the service.
+    """
 
     def __init__(self, max_bytes_per_s: float = 0) -> None:
         """Args: max_bytes_per_s: 0 for as fast as can be."""
         self._rate = max_bytes_per_s
         self._began = time.monotonic()
         self._bytes = 0
+        self._lock = threading.Lock()
 
     def take(self, size_bytes: int) -> None:
-        """Wait until so many more bytes are due."""
-        self._bytes += size_bytes
+        """Wait until so many more bytes are due. Several threads may at once."""
         if self._rate:
-            time.sleep(max(0.0, self._began + self._bytes / self._rate - time.monotonic()))
+            with self._lock:
+                self._bytes += size_bytes
+                due = self._began + self._bytes / self._rate
+            time.sleep(max(0.0, due - time.monotonic()))
 
 
 class Verifier:
