@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .domain.image import Blob, Image
+from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
 from .verify import Pace
 
@@ -338,7 +339,8 @@ def _restore_one(
     data = folder.read(image)
     if store.is_quarantined(name):
         store.remove(name)
-    store.put(name, data)
+    label = Label(image.filename, image.tags, image.attributes, image.owner)
+    store.put(name, data, label.to_bytes())
     if not is_known:
         catalogue.put_back(image)
         done.images += 1

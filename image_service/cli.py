@@ -10,7 +10,7 @@ import click
 
 from . import __version__
 from .cli_common import EXIT_FAILED, config_option, fail, told
-from .cli_store import backup, restore, verify
+from .cli_store import backup, rebuild, restore, verify
 
 _KEY_BYTES = 32
 
@@ -24,6 +24,7 @@ def main() -> None:
 main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)
+main.add_command(rebuild)
 
 
 @main.command()

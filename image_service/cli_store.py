@@ -73,6 +73,32 @@ def backup() -> None:
     """
 
 
+@click.command()
+@config_option
+def rebuild(config_path: Path) -> None:
+    """Add the images whose files are there and which the catalogue does not know.
+
+    For a catalogue that was lost. A good backup has more: `restore` it first. Exit code 3: files
+    that are named are no pictures any more.
+    """
+    from .domain.image import human_size
+    from .maintenance import RebuildRun, opened
+    from .serve import load
+
+    with told():
+        settings = load(config_path)[1]
+        with opened(settings, may_be_new=True) as parts:
+            run = RebuildRun(parts, settings)
+            with progress("Rebuilding", len(run.names)) as bar:
+                for _ in run.images():
+                    bar.update(1)
+    done = run.done
+    click.echo(f"{done.images:,} images, {human_size(done.bytes)}, added.")
+    if done.unnamed:
+        click.echo(f"{done.unnamed:,} have lost their names and tags.")
+    _tell_wrong(done.wrong)
+
+
 @backup.command()
 @_target
 @config_option

@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -266,7 +266,7 @@ class Application:
     def _create_render_pool(self) -> WorkerPool:
         settings = self.settings
         limits = replace(
-            self._limits(),
+            Limits.of(settings),
             worker_cpu_s=settings.render_cpu_s,
             worker_memory_bytes=settings.render_memory_bytes,
             # What comes back is no message: a large picture as PNG.
@@ -281,14 +281,10 @@ class Application:
             report=self._notices.add,
         )
 
-    def _limits(self) -> Limits:
-        names = [field.name for field in fields(Limits)]
-        return Limits(**{name: getattr(self.settings, name) for name in names})
-
     def _create_pool(self) -> WorkerPool:
         settings = self.settings
         return WorkerPool(
-            self._limits(),
+            Limits.of(settings),
             workers=settings.image_worker_count,
             max_waiting=settings.worker_queue,
             timeout_s=settings.worker_timeout_s,

@@ -15,8 +15,13 @@ from .backup import Backup, BackupFolder, Progress, Restored, restore
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
+from .dependencies import SystemClock
 from .domain.image import Blob
 from .errors import StorageUnavailable
+from .imaging.engine import PooledEngine
+from .imaging.limits import Limits
+from .imaging.pool import WorkerPool
+from .rebuild import Rebuilder, Rebuilt
 from .scrub import ScrubLog
 from .settings import Settings
 from .storage import LeaseBook, LocalStore
@@ -108,6 +113,36 @@ class BackupRun:
     def _snapshot(self, path: Path) -> None:
         with contextlib.closing(sqlite3.connect(self._parts.catalogue_file)) as connection:
             connection.execute("VACUUM INTO ?", (str(path),))
+
+
+class RebuildRun:
+    """A catalogue that is being rebuilt."""
+
+    def __init__(self, parts: Parts, settings: Settings) -> None:
+        self._pool = WorkerPool(
+            Limits.of(settings),
+            workers=settings.image_worker_count,
+            max_waiting=settings.worker_queue,
+            timeout_s=settings.worker_timeout_s,
+            jobs_before_restart=settings.worker_jobs_before_restart,
+        )
+        self._rebuilder = Rebuilder(
+            parts.store,
+            parts.catalogue,
+            PooledEngine(self._pool),
+            SystemClock(),
+            workers=settings.image_worker_count,
+        )
+        self.names = self._rebuilder.unknown()
+        self.done = Rebuilt()
+
+    def images(self) -> Iterator[str]:
+        """See Rebuilder.images."""
+        self._pool.start()
+        try:
+            yield from self._rebuilder.images(self.names, self.done)
+        finally:
+            self._pool.stop()
 
 
 class RestoreRun:

@@ -15,6 +15,7 @@ from .domain.filename import check_extension, check_filename
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
 from .domain.image import Findings, Image, make_image_id
+from .domain.label import Label
 from .domain.listing import MAX_LIMIT, ListQuery
 from .domain.outcomes import Delivery, Match, Usage
 from .domain.payload import to_bytes
@@ -248,7 +249,8 @@ class StorageManager:
         image_id = make_image_id(now_ms, secrets.token_bytes(_RANDOM_BYTES))
         name = f"{image_id}.{detected.extension}"
         look_and_put = self._put_stripped if self._strip is not Strip.NONE else self._put_as_sent
-        findings, digest = look_and_put(name, upload.data, detected)
+        label = Label(upload.filename, upload.tags, upload.attributes, upload.owner).to_bytes()
+        findings, digest = look_and_put(name, upload.data, detected, label)
         stored = upload.data if findings.data is None else findings.data
         sent_digest = digest if stored is upload.data else hashlib.sha256(upload.data).digest()
         image = Image(
@@ -280,16 +282,21 @@ class StorageManager:
         if self._quotas.owner.is_set and upload.owner:
             self._quotas.owner.check(self._catalogue.used(upload.owner), size_bytes)
 
-    def _put_stripped(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
+    def _put_stripped(
+        self, name: str, data: bytes, detected: Format, label: bytes
+    ) -> tuple[Findings, bytes]:
         """Write what the worker left of the picture."""
         findings = self._engine.analyse(data, detected, self._strip).result()
-        return findings, self._store.put(name, data if findings.data is None else findings.data)
+        stored = data if findings.data is None else findings.data
+        return findings, self._store.put(name, stored, label)
 
-    def _put_as_sent(self, name: str, data: bytes, detected: Format) -> tuple[Findings, bytes]:
+    def _put_as_sent(
+        self, name: str, data: bytes, detected: Format, label: bytes
+    ) -> tuple[Findings, bytes]:
         """Have a worker look and write to disk at the same time."""
         analysis = self._engine.analyse(data, detected, self._strip)
         try:
-            digest = self._store.put(name, data)
+            digest = self._store.put(name, data, label)
         except ImageServiceError:
             analysis.result()  # what is wrong with the picture is told before what is with us
             raise

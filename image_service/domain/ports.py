@@ -29,13 +29,18 @@ class BlobStore(Protocol):
     Every method may raise StorageFull or StorageUnavailable.
     """
 
-    def put(self, name: str, data: bytes) -> bytes:
+    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
         """Store data as name, which must be new; return its SHA-256 (32 bytes).
+
+        The label is kept beside it where the store can, see domain.label.
 
         Once it returns the blob survives power loss; where it raises there is none. Until
         settle(name) it is provisional: should this process die, a sweep takes it away again
         unless the catalogue knows it.
         """
+
+    def label(self, name: str) -> bytes:
+        """Return the label of a blob, b"" if it has none or none could be kept."""
 
     def settle(self, name: str) -> None:
         """Say that the catalogue agrees with the store about name: it is no longer provisional."""

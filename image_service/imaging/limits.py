@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 GC_THRESHOLDS = (10_000, 20, 50)
 """How many new objects a collection of garbage takes, by generation; Python's own: 700, 10, 10."""
@@ -23,3 +23,8 @@ class Limits:
     worker_memory_bytes: int = 1024 * 1024 * 1024
     worker_cpu_s: float = 3.5
     max_message_bytes: int = 16 * 1024 * 1024
+
+    @classmethod
+    def of(cls, settings: object) -> Limits:
+        """Return those among settings, which have them by the same names."""
+        return cls(**{spec.name: getattr(settings, spec.name) for spec in fields(cls)})

@@ -26,6 +26,7 @@ from .lease import Lease, LeaseBook
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _SEPARATOR = "~"
+_LABEL = "user.image_service"
 
 
 class LocalStore:
@@ -58,18 +59,25 @@ class LocalStore:
             sync_directory(self._root)
             self._lease.ensure()
 
-    def put(self, name: str, data: bytes) -> bytes:
+    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
         """See BlobStore.put."""
         self._active.add(name)
         try:
             if self._min_free_bytes and self.free_bytes() - len(data) < self._min_free_bytes:
                 raise StorageFull
             with _translated():
-                self._write_anywhere(self._provisional_path(name), data)
+                self._write_anywhere(self._provisional_path(name), data, label)
         except BaseException:
             self._active.remove(name)
             raise
         return hashlib.sha256(data).digest()
+
+    def label(self, name: str) -> bytes:
+        """See BlobStore.label."""
+        for place in (self.path_for(name), *self._provisionals_of(name), self._trash / name):
+            with contextlib.suppress(OSError, AttributeError):
+                return os.getxattr(place, _LABEL)
+        return b""
 
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""
@@ -218,16 +226,16 @@ class LocalStore:
             if entry.endswith(_SEPARATOR + name):
                 yield self._provisional / entry
 
-    def _write_anywhere(self, path: Path, data: bytes) -> None:
+    def _write_anywhere(self, path: Path, data: bytes, label: bytes) -> None:
         """Write, also when the directory has vanished while the service runs."""
         try:
             self._lease.ensure()
-            self._write(path, data)
+            self._write(path, data, label)
         except FileNotFoundError:
             self.prepare()
-            self._write(path, data)
+            self._write(path, data, label)
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, data: bytes, label: bytes) -> None:
         """Write a new file; sync it and its name."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(path, flags, 0o644)
@@ -235,6 +243,7 @@ class LocalStore:
         try:
             try:
                 _write_all(fd, data)
+                _set_label(fd, label)
                 os.fsync(fd)
             finally:
                 os.close(fd)
@@ -297,6 +306,14 @@ def _image_id(name: str) -> str | None:
         return parse_image_ref(name).id
     except InvalidImageId:
         return None
+
+
+def _set_label(fd: int, label: bytes) -> None:
+    # Beside the file, and on disk with it: a file of its own would be another sync. Where the file
+    # system keeps none there is none: it is for the day on which the catalogue is lost.
+    if label and hasattr(os, "setxattr"):
+        with contextlib.suppress(OSError):
+            os.setxattr(fd, _LABEL, label)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -55,6 +55,7 @@ class MemoryDisk:
     provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
     trash: dict[str, bytes] = field(default_factory=dict)
     damaged: dict[str, bytes] = field(default_factory=dict)
+    labels: dict[str, bytes] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     started: int = 0
 
@@ -73,14 +74,19 @@ class MemoryStore:
         """End as a killed process does: what is provisional stays behind."""
         self.disk.alive.discard(self._process)
 
-    def put(self, name: str, data: bytes) -> bytes:
+    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
         """See BlobStore.put."""
         _check_name(name)
         if (self._process, name) in self.disk.provisional:
             raise StorageUnavailable("File exists")
         self._active.add(name)
         self.disk.provisional[self._process, name] = bytes(data)
+        self.disk.labels[name] = label
         return hashlib.sha256(data).digest()
+
+    def label(self, name: str) -> bytes:
+        """See BlobStore.label."""
+        return self.disk.labels.get(name, b"")
 
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""

@@ -27,7 +27,7 @@ class Shop:
         stores, catalogues = LocalStores(folder), SqliteCatalogues(folder)
         catalogues.folder = self.uploads / ".state"
         catalogues.file = catalogues.folder / "catalogue.sqlite3"
-        catalogues.folder.mkdir(parents=True)
+        catalogues.folder.mkdir(parents=True, exist_ok=True)
         self.catalogues = catalogues
         self.store = stores.start().adapter
         self.catalogue = catalogues.start().adapter

@@ -92,13 +92,13 @@ def test_while_the_first_is_in_flight_the_same_key_is_busy(world: World) -> None
     other = world.sibling()
     seen = []
 
-    def meanwhile(name: str, data: bytes) -> bytes:
+    def meanwhile(name: str, data: bytes, label: bytes) -> bytes:
         for file in (PICTURE, OTHER_PICTURE):
             try:
                 other.manager.add(file, "a.png", idempotency_key="k")
             except (Busy, InvalidArgument) as exc:
                 seen.append(type(exc))
-        return put(name, data)
+        return put(name, data, label)
 
     put = world.store._adapter.put
     world.store._adapter.put = meanwhile
