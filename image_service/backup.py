@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
 import functools
 import hashlib
 import itertools
@@ -91,6 +92,7 @@ class BackupFolder:
     def __init__(self, folder: Path, open_catalogue: OpenCatalogue) -> None:
         self._objects = folder / "objects"
         self._backups = folder / "backups"
+        self._lock = folder / ".lock"
         self._open_catalogue = open_catalogue
 
     def backups(self) -> list[Backup]:
@@ -134,6 +136,18 @@ class BackupFolder:
             living: the catalogue; snapshot: writes a copy of it, as it is at one moment, to a path.
         Raises: BackupFailed.
         """
+        with self._alone():
+            yield from self._create(store, living, snapshot, pace, done, now)
+
+    def _create(
+        self,
+        store: BlobStore,
+        living: Catalogue,
+        snapshot: Callable[[Path], None],
+        pace: Pace,
+        done: Progress,
+        now: dt.datetime,
+    ) -> Iterator[Blob]:
         name = now.strftime(_NAME_FORMAT)
         part = self._backups / f".{name}.part"
         with _translated():
@@ -191,6 +205,10 @@ class BackupFolder:
 
         Returns: how many backups went, and how many objects.
         """
+        with self._alone():
+            return self._prune(keep)
+
+    def _prune(self, keep: int) -> tuple[int, int]:
         old = self.backups()[:-keep]
         with _translated():
             for backup in old:
@@ -208,6 +226,19 @@ class BackupFolder:
             for name in unwanted:
                 self._path(name).unlink()
         return len(old), len(unwanted)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others that write to this folder out meanwhile. Raises: BackupFailed."""
+        with contextlib.ExitStack() as stack:
+            with _translated():
+                self._backups.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context(self._lock.open("a"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise BackupFailed("another backup or prune is at work here") from None
+            yield
 
     def _keep(
         self, image: Blob, *, store: BlobStore, pace: Pace, there: set[str]

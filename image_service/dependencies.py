@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import functools
 import gc
+import itertools
 import logging
 import sys
 import time
@@ -41,7 +42,7 @@ from .imaging.pool import WorkerPool
 from .manager import StorageManager
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
-from .storage import LeaseBook, LocalStore, LocalVariants
+from .storage import HostLock, LeaseBook, LocalStore, LocalVariants
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -131,6 +132,7 @@ class Application:
         self.clock = SystemClock()
         self._notices = Notices()
         self.decoding = Semaphore(_DECODES_AT_ONCE)
+        self._host_lock = HostLock(settings.state_path / "host.lock")
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
         self._local = LocalStore(
@@ -207,6 +209,7 @@ class Application:
 
     def start(self) -> None:
         """Make what is missing, clear up after dead processes, start the workers."""
+        self._host_lock.acquire()
         self._pool.start()
         self._render_pool.start()
         self._local.prepare()
@@ -222,6 +225,11 @@ class Application:
         swept = self.manager.sweep()
         if swept:
             _log.info("removed %d file(s) that an interrupted request left behind", swept)
+        if not self._sql.used().files and _holds_originals(self._local):
+            _log.warning(
+                "the catalogue is empty and there are originals: was it lost? "
+                "`image-service restore` or `rebuild` brings it back"
+            )
 
     @property
     def integrity(self) -> dict[str, Any] | None:
@@ -238,6 +246,7 @@ class Application:
         # before: the lease ends with it.
         if self._local.is_at_rest:
             self._lease.release()
+            self._host_lock.release()
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers that look at uploads."""
@@ -291,6 +300,10 @@ class Application:
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
         )
+
+
+def _holds_originals(store: LocalStore) -> bool:
+    return any(name.startswith("img_") for name in itertools.islice(store.names(), 1000))
 
 
 def _check_all(*checks: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ from .imaging.pool import WorkerPool
 from .rebuild import Rebuilder, Rebuilt
 from .scrub import ScrubLog
 from .settings import Settings
-from .storage import LeaseBook, LocalStore
+from .storage import HostLock, LeaseBook, LocalStore
 from .verify import Finding, Pace, Verification, Verifier
 
 
@@ -50,8 +50,9 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
         folder.mkdir(parents=True, exist_ok=True)
     elif not file.is_file():
         raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
-    leases = LeaseBook(folder / "leases")
+    leases, host_lock = LeaseBook(folder / "leases"), HostLock(folder / "host.lock")
     try:
+        host_lock.acquire()
         lease = leases.acquire()
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
@@ -67,6 +68,7 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     finally:
         catalogue.close()
         lease.release()
+        host_lock.release()
 
 
 class VerifyRun:

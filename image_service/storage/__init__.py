@@ -1,7 +1,8 @@
 """Where originals and variants are kept."""
 
+from .host import HostLock
 from .lease import Lease, LeaseBook
 from .local import LocalStore
 from .variants import LocalVariants
 
-__all__ = ["Lease", "LeaseBook", "LocalStore", "LocalVariants"]
+__all__ = ["HostLock", "Lease", "LeaseBook", "LocalStore", "LocalVariants"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import random
 import shutil
@@ -232,6 +233,17 @@ def test_what_cannot_be_written_is_told_in_a_line(shop: Shop, tmp_path: Path) ->
     code, _, error = shop.run_apart(*words)
     assert code == 1
     assert error.splitlines()[-1] == "image-service: error: the backup: Not a directory"
+
+
+def test_two_do_not_write_to_one_folder_at_once(shop: Shop, target: Path) -> None:
+    shop.fill(1)
+    made(shop, target)
+    with (target / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for words in (("backup", str(target), "--config", str(shop.config)),
+                      ("backup", "prune", str(target), "--keep", "1")):  # fmt: skip
+            code, _, error = shop.run(*words)
+            assert (code, "another backup or prune is at work" in error) == (1, True)
 
 
 def test_a_rate_is_kept(shop: Shop, target: Path) -> None:
