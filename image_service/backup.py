@@ -148,7 +148,7 @@ class BackupFolder:
         done: Progress,
         now: dt.datetime,
     ) -> Iterator[Blob]:
-        name = now.strftime(_NAME_FORMAT)
+        name = self._new_name(now)
         part = self._backups / f".{name}.part"
         with _translated():
             shutil.rmtree(part, ignore_errors=True)
@@ -226,6 +226,14 @@ class BackupFolder:
             for name in unwanted:
                 self._path(name).unlink()
         return len(old), len(unwanted)
+
+    def _new_name(self, now: dt.datetime) -> str:
+        name = moment = now.strftime(_NAME_FORMAT)
+        for number in itertools.count(2):
+            if not (self._backups / name).exists():
+                return name
+            name = f"{moment}-{number}"
+        raise AssertionError
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:

@@ -1,0 +1,164 @@
+"""Killed at each call that changes a file: one truth is found afterwards, and nothing is left over.
+
+strace ends the process as `kill -9` would, at the n-th call of a kind. All of them in `make soak`;
+in `make test` some, others each time.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from image_service.domain.listing import ListQuery
+from image_service.testing import png
+from scripts.paths import ROOT
+from tests.e2e.shop import Shop
+
+WORKS = {
+    "upload": "shop.manager.add(png(seed=99), 'new.png', tags=['t'])",
+    "trash": "shop.manager.remove(living)",
+    "restore": "shop.manager.restore(trashed)",
+    "delete": "shop.manager.remove(living, permanent=True)",
+    "purge": "shop.manager.remove(trashed, permanent=True)",
+    "backup": "code = shop.run('backup', target, '--config', str(shop.config))[0]; assert not code",
+}
+CALLS = (
+    "write", "pwrite64", "fsetxattr", "fsync", "fdatasync", "rename", "unlink", "mkdir", "sync",
+)  # fmt: skip
+PROGRAM = """
+import sys
+from pathlib import Path
+from image_service.testing import png
+from tests.e2e.shop import Shop
+folder, living, trashed, target = sys.argv[1:]
+shop = Shop(Path(folder))
+{work}
+print("done", flush=True)
+"""
+SHORT = 1
+
+
+class Place:
+    """A store with a living image and one in the trash, as it is before each kill."""
+
+    def __init__(self, folder: Path) -> None:
+        shop = Shop(folder / "before")
+        self._folder = folder
+        living, trashed = (shop.manager.add(png(seed=n), f"{n}.png") for n in range(2))
+        shop.manager.remove(trashed.id)
+        shop.catalogues.stop()
+        self.living, self.trashed = living.id, trashed.id
+        self.bytes = {living.id: png(seed=0), trashed.id: png(seed=1)}
+
+    def calls(self, work: str, call: str) -> range:
+        """Return the numbers of the calls of this kind that the work itself makes."""
+        first, last = (self._count(each, call) for each in ("pass", WORKS[work]))
+        return range(first + 1, last + 1)
+
+    def _count(self, work: str, call: str) -> int:
+        log = self._folder / "log"
+        _, ended = self._run(work, ["-o", str(log), "-e", f"trace={call}"])
+        assert "done" in ended, work
+        return sum(f" {call}(" in line for line in log.read_text().splitlines())
+
+    def kill(self, work: str, call: str, number: int) -> tuple[Path, bool]:
+        """Do the work in a process that is killed; return its folder, and whether it ended."""
+        inject = f"inject={call}:signal=KILL:when={number}"
+        folder, printed = self._run(WORKS[work], ["-o", "/dev/null", "-e", inject])
+        return folder, "done" in printed
+
+    def _run(self, work: str, options: list[str]) -> tuple[Path, str]:
+        folder = self._folder / "killed"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(self._folder / "before", folder)
+        (folder / "config.yaml").write_text(f"upload_dir: {folder / 'uploads'}\n")
+        program = PROGRAM.format(work=work)
+        arguments = [str(folder), self.living, self.trashed, str(folder / "backups")]
+        words = [
+            "strace",
+            "-f",
+            "-qq",
+            "--seccomp-bpf",
+            *options,
+            sys.executable,
+            "-c",
+            program,
+            *arguments,
+        ]
+        ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        return folder, ended.stdout
+
+    def check(self, folder: Path, work: str, is_done: bool) -> None:
+        """See that there is one truth."""
+        shop = Shop(folder)
+        try:
+            shop.manager.sweep()
+            living = {image.id: image for image in shop.manager.page(ListQuery()).images}
+            trash = {i.id: i for i in shop.manager.page(ListQuery(trashed=True)).images}
+            assert not living.keys() & trash.keys()
+            for image in (*living.values(), *trash.values()):
+                with shop.store.open(image.blob_name) as file:
+                    data = file.read()
+                assert data == self.bytes.get(image.id, png(seed=99))
+                assert shop.store.is_settled(image.blob_name) is (image.id in living)
+            names = {image.blob_name for image in (*living.values(), *trash.values())}
+            assert set(shop.store.names()) == names
+            assert list((shop.uploads / ".tmp").iterdir()) == []
+            assert shop.verify()[0] == 0
+            self._check_outcome(work, is_done, set(living), set(trash))
+            target = str(folder / "backups")
+            assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
+            assert shop.run("backup", "verify", target)[0] == 0
+        finally:
+            shop.catalogues.stop()
+
+    def _check_outcome(self, work: str, is_done: bool, living: set[str], trash: set[str]) -> None:
+        before, after = ({self.living}, {self.trashed}), {
+            "upload": (living if len(living) == 2 else set(), {self.trashed}),
+            "trash": (set(), {self.living, self.trashed}),
+            "restore": ({self.living, self.trashed}, set()),
+            "delete": (set(), {self.trashed}),
+            "purge": ({self.living}, set()),
+            "backup": ({self.living}, {self.trashed}),
+        }[work]  # fmt: skip
+        found = (living, trash)
+        assert found == after if is_done else found in (before, after)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    if not shutil.which("strace"):
+        pytest.skip("needs strace")
+    probe = ["strace", "-qq", "-e", "inject=write:signal=KILL:when=1", "-o", "/dev/null", "echo"]
+    if subprocess.run(probe, check=False, capture_output=True).returncode == 0:
+        pytest.skip("strace may not trace here")
+    return Place(tmp_path)
+
+
+def test_some_kills_leave_one_truth(place: Place) -> None:
+    seed = int(os.environ.get("IMAGE_SERVICE_CRASH_SEED") or random.randrange(1 << 32))
+    chance = random.Random(seed)
+    for work in chance.sample(sorted(WORKS), SHORT):
+        call = chance.choice(("rename", "fdatasync", "pwrite64"))
+        number = chance.choice(place.calls(work, call) or (1,))
+        folder, is_done = place.kill(work, call, number)
+        place.check(folder, work, is_done)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("work", sorted(WORKS))
+def test_every_kill_leaves_one_truth(place: Place, work: str) -> None:
+    kills = 0
+    for call in CALLS:
+        for number in place.calls(work, call):
+            folder, is_done = place.kill(work, call, number)
+            place.check(folder, work, is_done)
+            kills += not is_done
+    assert kills > 5
