@@ -15,6 +15,7 @@ import datetime as dt
 import fcntl
 import functools
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -155,7 +156,9 @@ class BackupFolder:
             for folder in (part, self._objects):
                 folder.mkdir(parents=True, exist_ok=True)
             snapshot(part / _CATALOGUE)
-            there = set(self._names())
+            for left in self._objects.glob("*.part"):
+                left.unlink()
+            there = dict(self._sizes())
         with self._open_catalogue(part / _CATALOGUE) as catalogue:
             left_out: list[tuple[Blob, str]] = []
             keep = functools.partial(self._keep, store=store, pace=pace, there=there)
@@ -249,14 +252,15 @@ class BackupFolder:
             yield
 
     def _keep(
-        self, image: Blob, *, store: BlobStore, pace: Pace, there: set[str]
+        self, image: Blob, *, store: BlobStore, pace: Pace, there: dict[str, int]
     ) -> tuple[str, bool]:
         """Have an original among the objects.
 
         Returns: what is wrong with it, or "", and whether it is a new one.
         """
         name = image.sha256.hex()
-        if name in there:
+        # By its size, too: the power may have failed before all of it was on disk.
+        if there.get(name) == image.size_bytes:
             return "", False
         try:
             source = store.open(image.blob_name)
@@ -270,7 +274,7 @@ class BackupFolder:
             with source, part.open("wb", buffering=0) as target:
                 for chunk in _chunks(source, image.size_bytes):
                     digest.update(chunk)
-                    target.write(chunk)
+                    _write_all(target, chunk)
                     pace.take(len(chunk))
             if digest.hexdigest() != name:
                 part.unlink()
@@ -282,8 +286,8 @@ class BackupFolder:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        is_new = name not in there
-        there.add(name)
+        is_new = there.get(name) != image.size_bytes
+        there[name] = image.size_bytes
         return "", is_new
 
     def _put(self, part: Path, path: Path) -> None:
@@ -317,6 +321,11 @@ class BackupFolder:
     def _names(self) -> Iterator[str]:
         for folder in sorted(self._objects.glob("??")):
             yield from (entry for entry in os.listdir(folder) if len(entry) == 64)
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        for folder in self._objects.glob("??"):
+            with os.scandir(folder) as entries:
+                yield from ((entry.name, entry.stat().st_size) for entry in entries)
 
     def _path(self, name: str) -> Path:
         return self._objects / name[:2] / name
@@ -423,6 +432,12 @@ def _together(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         while batch := list(itertools.islice(images, _IMAGES_AT_ONCE)):
             yield from pool.map(work, batch)
+
+
+def _write_all(target: io.FileIO, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[target.write(view) :]
 
 
 def _read_manifest(path: Path) -> Backup:

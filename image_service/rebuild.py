@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from .domain.blocks import digests_of
 from .domain.formats import sniff
-from .domain.image import Image, parse_image_ref
+from .domain.image import Image, image_id_of
 from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue, Clock, ImageEngine
-from .errors import ImageServiceError, InvalidImageId
+from .errors import ImageServiceError
 
 _AT_ONCE = 64
 _MS_DIGITS = 13
@@ -50,12 +50,12 @@ class Rebuilder:
 
     def unknown(self) -> list[str]:
         """Return the names of the files that the catalogue does not know, the oldest first."""
-        names = sorted(name for name in self._store.names() if _id_of(name))
+        names = sorted(name for name in self._store.names() if image_id_of(name))
         found: list[str] = []
         for start in range(0, len(names), _AT_ONCE):
             some = names[start : start + _AT_ONCE]
-            known = self._catalogue.known([_id_of(name) for name in some])
-            found.extend(name for name in some if _id_of(name) not in known)
+            known = self._catalogue.known([image_id_of(name) for name in some])
+            found.extend(name for name in some if image_id_of(name) not in known)
         return found
 
     def images(self, names: list[str], done: Rebuilt) -> Iterator[str]:
@@ -89,7 +89,7 @@ class Rebuilder:
         except ImageServiceError as exc:
             return str(exc)
         label = Label.from_bytes(self._store.label(name))
-        image_id = _id_of(name)
+        image_id = image_id_of(name)
         return Image(
             id=image_id,
             filename=label.filename or name,
@@ -105,11 +105,3 @@ class Rebuilder:
             deleted_ms=None if self._store.is_settled(name) else self._clock.now_ms(),
             block_digests=digests_of(data),
         )
-
-
-def _id_of(name: str) -> str:
-    try:
-        ref = parse_image_ref(name)
-    except InvalidImageId:
-        return ""
-    return ref.id if ref.extension else ""

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .domain.image import Blob, parse_image_ref
+from .domain.image import Blob, image_id_of
 from .domain.ports import BlobStore, Catalogue
-from .errors import InvalidImageId, StorageUnavailable
+from .errors import StorageUnavailable
 
 Kind = Literal["missing", "damaged", "quarantined", "orphaned", "foreign"]
 """What can be wrong: an image without a file; one whose file has other bytes; one that was found to
@@ -165,7 +165,7 @@ class Verifier:
         return size_bytes == image.size_bytes and digest.digest() == image.sha256
 
     def _look_at_names(self, names: list[str], done: Verification) -> None:
-        ids = {name: _image_id(name) for name in names}
+        ids = {name: image_id_of(name) for name in names}
         known = self._catalogue.known([image_id for image_id in ids.values() if image_id])
         there = set()
         for name, image_id in ids.items():
@@ -184,11 +184,3 @@ class Verifier:
         except FileNotFoundError:
             return True
         return False
-
-
-def _image_id(name: str) -> str:
-    try:
-        ref = parse_image_ref(name)
-    except InvalidImageId:
-        return ""
-    return ref.id if ref.extension else ""

@@ -113,6 +113,15 @@ def blob_name(image_id: str, format_: Format) -> str:
     return f"{image_id}.{format_.extension}"
 
 
+def image_id_of(name: str) -> str:
+    """Return the id of the image whose blob has this name, "" if no image's can have it."""
+    try:
+        ref = parse_image_ref(name)
+    except InvalidImageId:
+        return ""
+    return ref.id if ref.extension else ""
+
+
 class Blob(NamedTuple):
     """As much of an image as is needed to find its bytes, and to tell whether they are right."""
 

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ..domain.image import parse_image_ref
+from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from .directory import SharedSync, sync_directory
@@ -259,7 +259,7 @@ class LocalStore:
     def _put_back(self, known: IdsAmong, trashed: IdsAmong) -> None:
         """Put back what is in the trash folder though its image lives: its process died."""
         with contextlib.suppress(FileNotFoundError):
-            names = {_image_id(name): name for name in os.listdir(self._trash)}
+            names = {image_id_of(name): name for name in os.listdir(self._trash)}
             ids = [image_id for image_id in names if image_id]
             for image_id in known(ids) - trashed(ids) if ids else ():
                 self.unshelve(names[image_id])
@@ -276,7 +276,7 @@ class LocalStore:
         names = [
             entry.removeprefix(prefix) for entry in self._entries() if entry.startswith(prefix)
         ]
-        left = {name: _image_id(name) for name in names if name not in active}
+        left = {name: image_id_of(name) for name in names if name not in active}
         if lease == self._lease.id:  # a probe of ours may be there at this moment
             left = {name: image_id for name, image_id in left.items() if image_id}
         wanted = known([i for i in left.values() if i]) if left else set()
@@ -299,13 +299,6 @@ class LocalStore:
             path.unlink()
             return True
         return False
-
-
-def _image_id(name: str) -> str | None:
-    try:
-        return parse_image_ref(name).id
-    except InvalidImageId:
-        return None
 
 
 def _set_label(fd: int, label: bytes) -> None:
