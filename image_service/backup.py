@@ -24,13 +24,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from .domain.image import Blob, Image
 from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
+from .errors import StorageUnavailable
 from .verify import Pace
 
 _FORMAT = 1
@@ -98,6 +99,13 @@ class BackupFolder:
 
     def backups(self) -> list[Backup]:
         """Return the backups that are complete, the oldest first. Raises: BackupFailed."""
+        return [each for each in self._manifests() if isinstance(each, Backup)]
+
+    def broken(self) -> list[str]:
+        """Return what is wrong with backups whose own description cannot be read."""
+        return [each for each in self._manifests() if isinstance(each, str)]
+
+    def _manifests(self) -> list[Backup | str]:
         with _translated():
             paths = sorted(self._backups.glob(f"*/{_MANIFEST}"))
             return [_read_manifest(path) for path in paths]
@@ -152,7 +160,8 @@ class BackupFolder:
         name = self._new_name(now)
         part = self._backups / f".{name}.part"
         with _translated():
-            shutil.rmtree(part, ignore_errors=True)
+            for interrupted in self._backups.glob(".*.part"):
+                shutil.rmtree(interrupted)
             for folder in (part, self._objects):
                 folder.mkdir(parents=True, exist_ok=True)
             snapshot(part / _CATALOGUE)
@@ -212,19 +221,17 @@ class BackupFolder:
             return self._prune(keep)
 
     def _prune(self, keep: int) -> tuple[int, int]:
-        old = self.backups()[:-keep]
+        kept, old = self.backups()[-keep:], self.backups()[:-keep]
+        # What stays is looked at first: if it is no good, the others are needed.
+        wanted: set[str] = set()
+        for backup in kept:
+            with self.catalogue(backup) as catalogue:
+                wanted.update(image.sha256.hex() for image in walk(catalogue))
         with _translated():
             for backup in old:
                 folder = self._backups / backup.name
                 (folder / _MANIFEST).unlink()  # first: what is left then is no backup
                 shutil.rmtree(folder)
-            for part in self._backups.glob(".*.part"):
-                shutil.rmtree(part)
-        wanted: set[str] = set()
-        for backup in self.backups():
-            with self.catalogue(backup) as catalogue:
-                wanted.update(image.sha256.hex() for image in walk(catalogue))
-        with _translated():
             unwanted = [name for name in self._names() if name not in wanted]
             for name in unwanted:
                 self._path(name).unlink()
@@ -266,6 +273,8 @@ class BackupFolder:
             source = store.open(image.blob_name)
         except FileNotFoundError:
             return "missing", False
+        except StorageUnavailable as exc:
+            return f"unreadable ({exc.args[0]})", False
         path = self._path(name)
         # By the image's name: another of the same bytes may be copied at the same time.
         part = self._objects / f"{image.blob_name}.part"
@@ -385,17 +394,19 @@ def _restore_one(
     image = copy.get(listed.id, trashed=listed.is_trashed)
     assert image
     data = folder.read(image)
-    if store.is_quarantined(name):
-        store.remove(name)
     label = Label(image.filename, image.tags, image.attributes, image.owner)
     store.put(name, data, label.to_bytes())
     if not is_known:
         catalogue.put_back(image)
         done.images += 1
+    elif not catalogue.known([image.id]):  # deleted for good meanwhile
+        store.remove(name)
+        return
     done.files += is_known
     done.bytes += len(data)
     store.settle(name)
-    if listed.is_trashed:
+    store.lift_quarantine(name)
+    if catalogue.trashed([image.id]):  # here, whatever it was when the backup was made
         store.shelve(name)
 
 
@@ -440,14 +451,17 @@ def _write_all(target: io.FileIO, data: bytes) -> None:
         view = view[target.write(view) :]
 
 
-def _read_manifest(path: Path) -> Backup:
+def _read_manifest(path: Path) -> Backup | str:
+    """Return a backup's description, or what is wrong with it."""
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        backup = Backup(**told)
-    except (ValueError, TypeError) as exc:
-        raise BackupFailed(f"{path.parent.name} is damaged: {exc}") from exc
-    if backup.format != _FORMAT:
-        raise BackupFailed(f"{backup.name} was made by another version of this program")
+        kinds = {spec.name: int if spec.type == "int" else str for spec in fields(Backup)}
+        read: dict[str, Any] = {name: kinds[name](value) for name, value in told.items()}
+        backup = Backup(**read)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return f"{path.parent.name}: its description is damaged"
+    if backup.format != _FORMAT or backup.name != path.parent.name:
+        return f"{path.parent.name}: it was made by another version of this program, or renamed"
     return backup
 
 

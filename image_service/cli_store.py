@@ -153,6 +153,9 @@ def verify_backups(target: Path) -> None:
             if not is_sound:
                 wrong.append((name, "damaged"))
         backups = folder.backups()
+        wrong.extend((why, "it is no backup") for why in folder.broken())
+        if not backups and not wrong:
+            raise BackupFailed("there is none here")
         for each in backups:
             try:
                 wrong.extend((name, f"missing in {each.name}") for name in folder.missing(each))

@@ -18,6 +18,7 @@ _SHOWN = 100
 _MEANINGS = {
     "missing": "the catalogue has it, and its file is not there",
     "damaged": "its file is not what was stored",
+    "unreadable": "its file cannot be opened",
     "quarantined": "it was found to be damaged before, and is not served",
     "orphaned": "a file of an image that the catalogue does not know",
     "foreign": "a file of somebody else's, left alone",

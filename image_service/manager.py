@@ -223,8 +223,12 @@ class StorageManager:
         self._catalogue.keep_room()
         self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
         swept = self._store.sweep(self._catalogue.known, self._catalogue.trashed)
+        self._store.arrange(self._catalogue.trashed_names(), self._living)
         self._variants.sweep(self._catalogue.known)
         return swept
+
+    def _living(self, image_ids: Collection[str]) -> set[str]:
+        return self._catalogue.known(image_ids) - self._catalogue.trashed(image_ids)
 
     def expire(self) -> None:
         """See Removals.expire."""

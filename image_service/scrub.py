@@ -17,7 +17,7 @@ from .verify import Finding, Verification, Verifier
 
 _log = logging.getLogger(__name__)
 _IDS_KEPT = 100
-_OF_IMAGES = ("damaged", "quarantined", "missing")
+_OF_IMAGES = ("damaged", "quarantined", "unreadable", "missing")
 
 
 class ScrubLog:
@@ -54,7 +54,7 @@ class ScrubLog:
             "finishedAt": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
             "images": done.images,
             "bytes": done.bytes,
-            "damaged": done.counts.get("damaged", 0) + done.counts.get("quarantined", 0),
+            "damaged": sum(done.counts.get(kind, 0) for kind in _OF_IMAGES if kind != "missing"),
             "missing": done.counts.get("missing", 0),
             "imageIds": [each.image_id for each in of_images[:_IDS_KEPT]],
         }
@@ -97,7 +97,8 @@ class Scrub:
 
     def step(self) -> None:
         """Look at the next part; what is damaged is put into quarantine."""
-        self.last = self._log.read().get("last")
+        last = self._log.read().get("last")
+        self.last = last if isinstance(last, dict) else None
         if not self._bytes_at_once:
             return
         with self._log.held() as is_ours:
@@ -105,31 +106,33 @@ class Scrub:
                 self._step()
 
     def _step(self) -> None:
-        state = self._log.read()
-        done = _resumed(state.get("round"))
+        done = _resumed(self._log.read().get("round"))
         before, is_over = done.bytes, True
         known = len(done.findings)
-        for image in self._verifier.images(done):
-            for finding in done.findings[known:]:
-                self._report(f"image {image.id} is {finding.kind} in storage")
-            known = len(done.findings)
+        for _ in self._verifier.images(done):
             if done.bytes - before >= self._bytes_at_once:
                 is_over = False
                 break
-        self._verifier.quarantine(done)
+        new = done.findings[known:]
+        for finding in new:
+            self._report(f"image {finding.image_id} is {finding.kind} in storage")
+        self._verifier.quarantine(new)
         if is_over:
             self.last = self._log.finished(done)
-        else:
-            self._log.write({**state, "round": _saved(done)})
+        else:  # read again: a verification by hand may have ended meanwhile
+            self._log.write({**self._log.read(), "round": _saved(done)})
 
 
 def _saved(done: Verification) -> dict[str, Any]:
     return {**vars(done), "findings": [list(vars(each).values()) for each in done.findings]}
 
 
-def _resumed(saved: dict[str, Any] | None) -> Verification:
+def _resumed(saved: Any) -> Verification:
     try:
-        findings = [Finding(*each) for each in saved["findings"]] if saved else []
-        return Verification(**{**saved, "findings": findings}) if saved else Verification()
-    except (KeyError, TypeError):  # of another version
+        findings = [Finding(*map(str, each)) for each in saved["findings"]]  # type: ignore[arg-type]
+        counts = {str(kind): int(count) for kind, count in saved["counts"].items()}
+        return Verification(
+            int(saved["images"]), int(saved["bytes"]), counts, findings, str(saved["last_id"])
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):  # none, or of another version
         return Verification()

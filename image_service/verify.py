@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .domain.blocks import BLOCK_BYTES, digests_of
 from .domain.image import Blob, image_id_of
 from .domain.ports import BlobStore, Catalogue
 from .errors import StorageUnavailable
 
-Kind = Literal["missing", "damaged", "quarantined", "orphaned", "foreign"]
-"""What can be wrong: an image without a file; one whose file has other bytes; one that was found to
-be damaged before; a file of an image that the catalogue does not know; somebody else's file."""
+Kind = Literal["missing", "damaged", "unreadable", "quarantined", "orphaned", "foreign"]
+"""What can be wrong: an image without a file; one whose file has other bytes, or cannot be opened;
+one that was found to be damaged before; a file of an image that the catalogue does not know;
+somebody else's file."""
 
 _IMAGES_AT_ONCE = 200
 _NAMES_AT_ONCE = 500
-_CHUNK_BYTES = 1024 * 1024
+_CHUNK_BYTES = 4 * BLOCK_BYTES
 _FINDINGS_KEPT = 10_000
 # So that a disk that is not mounted does not empty the catalogue.
-_FEW_MISSING, _MISSING_SHARE = 10, 0.1
+_MISSING_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -112,30 +114,39 @@ class Verifier:
         self._look_at_names(names, done)
 
     def repair(self, done: Verification) -> list[Finding]:
-        """Mend what was found; return what was mended.
+        """Mend what was found and is still so; return what was mended.
 
         What is damaged is put into quarantine: its image answers image_damaged and never its
         bytes. Images without a file are dropped, unless so many are missing that the store is
-        rather not the one that the catalogue is of. Orphaned and foreign files are left alone.
+        rather not the one that the catalogue is of. All else is left alone.
         Raises: StorageUnavailable then.
         """
         missing = done.counts.get("missing", 0)
-        if missing > max(_FEW_MISSING, _MISSING_SHARE * done.images):
+        if missing > 1 and missing > _MISSING_SHARE * done.images:
             raise StorageUnavailable(
                 f"{missing} of {done.images} images have no file: is this the right directory, "
                 "and is it mounted? Nothing was repaired"
             )
-        self.quarantine(done)
+        mended = self.quarantine(done.findings)
         for finding in done.findings:
-            if finding.kind == "missing":
+            if finding.kind == "missing" and self._is_still(finding):
                 self._catalogue.remove(finding.image_id)
-        return [each for each in done.findings if each.kind in ("damaged", "missing")]
+                mended.append(finding)
+        return mended
 
-    def quarantine(self, done: Verification) -> None:
-        """Put the files that were found damaged where nothing opens them."""
-        for finding in done.findings:
-            if finding.kind == "damaged":
-                self._store.quarantine(finding.name)
+    def quarantine(self, findings: Iterable[Finding]) -> list[Finding]:
+        """Put files that were found damaged, and still are, where nothing opens them."""
+        damaged = [each for each in findings if each.kind == "damaged" and self._is_still(each)]
+        for finding in damaged:
+            self._store.quarantine(finding.name)
+        return damaged
+
+    def _is_still(self, finding: Finding) -> bool:
+        """Look again: somebody may have mended it."""
+        image = self._catalogue.get(finding.image_id) or self._catalogue.get(
+            finding.image_id, trashed=True
+        )
+        return image is not None and self._look(Blob.of(image), quick=False) == finding
 
     def _look(self, image: Blob, *, quick: bool) -> Finding | None:
         name = image.blob_name
@@ -144,6 +155,8 @@ class Verifier:
                 is_sound = self._is_sound(image, quick=quick)
             except FileNotFoundError:
                 continue
+            except StorageUnavailable:  # it may not be opened, or its name is no file's
+                return Finding("unreadable", name, image.id)
             return None if is_sound else Finding("damaged", name, image.id)
         if not self._catalogue.known([image.id]):
             return None  # deleted meanwhile
@@ -151,7 +164,7 @@ class Verifier:
         return Finding("quarantined" if is_known else "missing", name, image.id)
 
     def _is_sound(self, image: Blob, *, quick: bool) -> bool:
-        digest, size_bytes = hashlib.sha256(), 0
+        digest, size_bytes, blocks = hashlib.sha256(), 0, b""
         with self._store.open(image.blob_name) as file:
             if quick:
                 return file.seek(0, 2) == image.size_bytes
@@ -159,10 +172,15 @@ class Verifier:
                 while chunk := file.read(_CHUNK_BYTES):
                     digest.update(chunk)
                     size_bytes += len(chunk)
+                    if not image.has_digests:
+                        blocks += digests_of(chunk)
                     self._pace.take(len(chunk))
             except OSError:  # the disk cannot read it
                 return False
-        return size_bytes == image.size_bytes and digest.digest() == image.sha256
+        is_sound = size_bytes == image.size_bytes and digest.digest() == image.sha256
+        if is_sound and blocks:
+            self._catalogue.set_block_digests(image.id, blocks)
+        return is_sound
 
     def _look_at_names(self, names: list[str], done: Verification) -> None:
         ids = {name: image_id_of(name) for name in names}

@@ -49,6 +49,7 @@ _WALK = (
         images.c.size_bytes,
         images.c.sha256,
         images.c.deleted_ms.is_not(None),
+        images.c.block_digests.is_not(None),
     )
     .where(images.c.id > sa.bindparam("after_id"))
     .order_by(images.c.id)
@@ -240,14 +241,29 @@ class SqlCatalogue:
         """See Catalogue.used."""
         return self._read(functools.partial(used, owner=owner))
 
+    def set_block_digests(self, image_id: str, digests: bytes) -> None:
+        """See Catalogue.set_block_digests."""
+        update = sa.update(images).where(images.c.id == image_id).values(block_digests=digests)
+        self._write(lambda connection: connection.execute(update))
+
+    def trashed_names(self) -> set[str]:
+        """See Catalogue.trashed_names."""
+        found = sa.select(images.c.id, images.c.format).where(images.c.deleted_ms.is_not(None))
+        return self._read(
+            lambda connection: {
+                blob_name(image_id, Format(format_))
+                for image_id, format_ in connection.execute(found)
+            }
+        )
+
     def walk(self, after_id: str, limit: int) -> list[Blob]:
         """See Catalogue.walk."""
 
         def work(connection: sa.Connection) -> list[Blob]:
             rows = connection.execute(_WALK, {"after_id": after_id, "at_most": limit})
             return [
-                Blob(image_id, blob_name(image_id, Format(format_)), size, digest, bool(is_trashed))
-                for image_id, format_, size, digest, is_trashed in rows
+                Blob(image_id, blob_name(image_id, Format(format_)), *told, *map(bool, flags))
+                for image_id, format_, *told, flags in ((*row[:4], row[4:]) for row in rows)
             ]
 
         return self._read(work)

@@ -123,19 +123,30 @@ def image_id_of(name: str) -> str:
 
 
 class Blob(NamedTuple):
-    """As much of an image as is needed to find its bytes, and to tell whether they are right."""
+    """As much of an image as is needed to find its bytes, and to tell whether they are right.
+
+    has_digests: whether those of its blocks are known.
+    """
 
     id: str
     blob_name: str
     size_bytes: int
     sha256: bytes
     is_trashed: bool
+    has_digests: bool = True
 
     @classmethod
     def of(cls, image: Image) -> Blob:
         """Return an image's."""
         is_trashed = image.deleted_ms is not None
-        return cls(image.id, image.blob_name, image.size_bytes, image.sha256, is_trashed)
+        return cls(
+            image.id,
+            image.blob_name,
+            image.size_bytes,
+            image.sha256,
+            is_trashed,
+            bool(image.block_digests),
+        )
 
 
 def checksum_text(sha256: bytes) -> str:

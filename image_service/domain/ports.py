@@ -69,8 +69,20 @@ class BlobStore(Protocol):
     def unshelve(self, name: str) -> None:
         """Give a blob that was shelved its final place again; what was not is left as it is."""
 
+    def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
+        """Shelve the blobs whose images are in the trash, unshelve those whose images live.
+
+        Processes that died, or were too late, left them elsewhere.
+        Args:
+            trashed: the names of all blobs in the trash, as it was a moment ago.
+            living: returns those of some image ids that live now.
+        """
+
     def quarantine(self, name: str) -> None:
         """Put a damaged blob where nothing opens it; its bytes are kept. None there is no error."""
+
+    def lift_quarantine(self, name: str) -> None:
+        """Forget the damaged bytes of a blob that has been stored anew."""
 
     def is_quarantined(self, name: str) -> bool:
         """Tell whether a blob was put there."""
@@ -216,6 +228,12 @@ class Catalogue(Protocol):
 
     def walk(self, after_id: str, limit: int) -> list[Blob]:
         """Return the blobs of images whose ids follow after_id, in order, in the trash or not."""
+
+    def set_block_digests(self, image_id: str, digests: bytes) -> None:
+        """Note the digests of an image that was stored before there were any."""
+
+    def trashed_names(self) -> set[str]:
+        """Return the names of all blobs whose images are in the trash."""
 
     def keep_room(self) -> None:
         """See to it that removals can be written down on a full disk, too."""

@@ -145,6 +145,23 @@ class LocalStore:
         """See BlobStore.is_settled."""
         return self.path_for(name).exists()
 
+    def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
+        """See BlobStore.arrange."""
+        wanted = set(trashed)
+        with _translated():
+            try:
+                there = {name for name in os.listdir(self._trash) if image_id_of(name)}
+            except FileNotFoundError:
+                there = set()
+        for name in wanted - there:
+            self.shelve(name)
+        for name in wanted ^ there:
+            if living([image_id_of(name)]):
+                self.unshelve(name)
+                # It may have gone into the trash between the two.
+                if not living([image_id_of(name)]):
+                    self.shelve(name)
+
     def quarantine(self, name: str) -> None:
         """See BlobStore.quarantine."""
         with _translated():
@@ -152,6 +169,11 @@ class LocalStore:
             for place in (self.path_for(name), self._trash / name):
                 with contextlib.suppress(FileNotFoundError):
                     place.rename(self._damaged / name)
+
+    def lift_quarantine(self, name: str) -> None:
+        """See BlobStore.lift_quarantine."""
+        with _translated():
+            (self._damaged / self.path_for(name).name).unlink(missing_ok=True)
 
     def is_quarantined(self, name: str) -> bool:
         """See BlobStore.is_quarantined."""
@@ -169,7 +191,6 @@ class LocalStore:
         """See BlobStore.sweep."""
         self.prepare()
         with _translated():
-            self._put_back(known, trashed)
             return self._clear(self._lease.id, self._active, known, trashed) + sum(
                 self._clear_if_dead(lease, known, trashed) for lease in self._others()
             )
@@ -255,14 +276,6 @@ class LocalStore:
     def _others(self) -> set[str]:
         in_names = {entry.partition(_SEPARATOR)[0] for entry in self._entries()}
         return (self._leases.ids() | in_names) - {self._lease.id}
-
-    def _put_back(self, known: IdsAmong, trashed: IdsAmong) -> None:
-        """Put back what is in the trash folder though its image lives: its process died."""
-        with contextlib.suppress(FileNotFoundError):
-            names = {image_id_of(name): name for name in os.listdir(self._trash)}
-            ids = [image_id for image_id in names if image_id]
-            for image_id in known(ids) - trashed(ids) if ids else ():
-                self.unshelve(names[image_id])
 
     def _clear_if_dead(self, lease: str, known: IdsAmong, trashed: IdsAmong) -> int:
         with self._leases.inherit(lease) as is_dead:

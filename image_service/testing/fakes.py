@@ -144,11 +144,25 @@ class MemoryStore:
         """See BlobStore.is_settled."""
         return name in self.disk.blobs
 
+    def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
+        """See BlobStore.arrange."""
+        for name in trashed:
+            self.shelve(name)
+        for name in list(self.disk.trash):
+            if living([parse_image_ref(name).id]):
+                self.unshelve(name)
+                if not living([parse_image_ref(name).id]):
+                    self.shelve(name)
+
     def quarantine(self, name: str) -> None:
         """See BlobStore.quarantine."""
         for place in (self.disk.blobs, self.disk.trash):
             if name in place:
                 self.disk.damaged[name] = place.pop(name)
+
+    def lift_quarantine(self, name: str) -> None:
+        """See BlobStore.lift_quarantine."""
+        self.disk.damaged.pop(name, None)
 
     def is_quarantined(self, name: str) -> bool:
         """See BlobStore.is_quarantined."""
@@ -161,9 +175,6 @@ class MemoryStore:
 
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """See BlobStore.sweep."""
-        shelved = {parse_image_ref(name).id: name for name in self.disk.trash}
-        for image_id in known(shelved) - trashed(shelved) if shelved else ():
-            self.unshelve(shelved[image_id])
         left = [key for key in self.disk.provisional if self._is_left_over(*key)]
         wanted = known([parse_image_ref(name).id for _, name in left]) if left else set()
         swept = 0
@@ -371,6 +382,20 @@ class MemoryCatalogue:
         """See Catalogue.walk."""
         ids = sorted(image_id for image_id in self.records.images if image_id > after_id)
         return [Blob.of(self.records.images[image_id]) for image_id in ids[:limit]]
+
+    def set_block_digests(self, image_id: str, digests: bytes) -> None:
+        """See Catalogue.set_block_digests."""
+        image = self.records.images.get(image_id)
+        if image:
+            self.records.images[image_id] = replace(image, block_digests=digests)
+
+    def trashed_names(self) -> set[str]:
+        """See Catalogue.trashed_names."""
+        return {
+            image.blob_name
+            for image in self.records.images.values()
+            if image.deleted_ms is not None
+        }
 
     def keep_room(self) -> None:
         """See Catalogue.keep_room."""

@@ -67,17 +67,36 @@ def test_a_sweep_leaves_the_trash_as_it_is(store: BlobStore) -> None:
     assert content(store, name) == DATA
 
 
-def test_a_blob_whose_image_lives_is_put_back_by_a_sweep(store: BlobStore) -> None:
+def test_a_blob_whose_image_lives_is_put_back(store: BlobStore) -> None:
     name = settled(store)
     store.shelve(name)
-    store.sweep(knowing(name), knowing())
+    store.arrange([], knowing(name))
     assert store.is_settled(name)
+
+
+def test_a_blob_whose_image_is_in_the_trash_is_shelved(store: BlobStore) -> None:
+    name, gone = settled(store), new_name()
+    store.arrange([name, gone], knowing())
+    assert not store.is_settled(name)
+    assert content(store, name) == DATA
+    store.arrange([name], knowing())
+    assert content(store, name) == DATA
+
+
+def test_what_changes_while_it_is_arranged_ends_where_it_belongs(store: BlobStore) -> None:
+    restored, trashed = settled(store), settled(store)
+    store.arrange([restored], knowing(restored))  # the list was made before
+    assert store.is_settled(restored)
+    store.shelve(trashed)
+    answers = iter([True, False])
+    store.arrange([], lambda ids: set(ids) if next(answers) else set())
+    assert not store.is_settled(trashed)
 
 
 def test_what_no_catalogue_knows_stays_in_the_trash(store: BlobStore) -> None:
     name = settled(store)
     store.shelve(name)
-    store.sweep(knowing(), knowing())
+    store.arrange([], knowing())
     assert content(store, name) == DATA, "the catalogue may have been lost"
 
 

@@ -63,6 +63,7 @@ def test_a_catalogue_is_walked_in_the_order_of_ids(kind: str, tmp_path: Path) ->
     assert catalogue.walk("", 2) == [
         Blob.of(images[0]), Blob.of(images[1])._replace(is_trashed=True),
     ]  # fmt: skip
+    assert catalogue.trashed_names() == {images[1].blob_name}
     catalogues.stop()
 
 
@@ -73,4 +74,11 @@ def test_block_digests_come_back_and_are_not_listed(kind: str, tmp_path: Path) -
     image = catalogue.add(new_image(block_digests=bytes(range(32))))
     assert catalogue.get(image.id).block_digests == bytes(range(32))
     assert catalogue.page(parse_list_query()).images[0].block_digests == b""
+    old = catalogue.add(new_image())
+    assert {blob.id: blob.has_digests for blob in catalogue.walk("", 9)} == {
+        image.id: True, old.id: False,
+    }  # fmt: skip
+    catalogue.set_block_digests(old.id, b"1" * 16)
+    assert catalogue.get(old.id).block_digests == b"1" * 16
+    assert all(blob.has_digests for blob in catalogue.walk("", 9))
     catalogues.stop()

@@ -198,6 +198,52 @@ def test_old_ones_go_with_what_only_they_had(shop: Shop, target: Path) -> None:
     }
 
 
+def test_what_is_kept_is_looked_at_before_the_others_go(shop: Shop, target: Path) -> None:
+    filled(shop)
+    made(shop, target)
+    made(shop, target)
+    newest = sorted((target / "backups").glob("*/catalogue.sqlite3"))[-1]
+    flip_a_bit(newest, random.Random(5))
+    code, _, error = shop.run("backup", "prune", str(target), "--keep", "1")
+    assert (code, "its catalogue is not what it was" in error) == (1, True)
+    assert len(names(shop, target)) == 2
+
+
+def test_one_whose_description_is_damaged_hides_no_other(
+    shop: Shop, empty: Shop, target: Path
+) -> None:
+    filled(shop)
+    made(shop, target)
+    made(shop, target)
+    first, second = sorted((target / "backups").glob("*/backup.json"))
+    second.write_text('{"images": [')
+    assert names(shop, target) == [first.parent.name]
+    code, out, _ = shop.run("backup", "verify", str(target))
+    assert (code, "its description is damaged" in out) == (3, True)
+    assert restored(empty, target)[0] == 0
+    assert len(contents(empty)) == IMAGES + 2
+
+
+def test_no_backup_is_not_all_well(shop: Shop, target: Path) -> None:
+    code, _, error = shop.run("backup", "verify", str(target))
+    assert (code, "there is none here" in error) == (1, True)
+
+
+def test_what_is_in_the_trash_now_is_put_back_there(shop: Shop, target: Path) -> None:
+    living = shop.manager.add(png((9, 9)), "a.png")
+    trashed = shop.manager.remove(shop.manager.add(png((9, 8)), "b.png").id)
+    made(shop, target)
+    shop.manager.remove(living.id)
+    shop.manager.restore(trashed.id)
+    for image in (living, trashed):
+        shop.store.quarantine(image.blob_name)
+    assert restored(shop, target)[0] == 0
+    assert not shop.store.is_settled(living.blob_name)
+    assert shop.store.is_settled(trashed.blob_name)
+    assert not shop.store.is_quarantined(living.blob_name)
+    assert shop.verify()[0] == 0
+
+
 def test_one_that_was_interrupted_is_none_and_goes_on(shop: Shop, target: Path) -> None:
     filled(shop)
     made(shop, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def test_what_is_damaged_is_kept_and_never_served() -> None:
 
 
 def test_what_is_missing_is_dropped() -> None:
-    checked = Checked()
+    checked = Checked(images=20)
     checked.lose(0)
     checked.verifier.repair(checked.run())
     assert checked.world.ids() == {image.id for image in checked.images[1:]}
@@ -124,6 +125,55 @@ def test_a_store_that_is_not_there_does_not_empty_the_catalogue() -> None:
     with pytest.raises(StorageUnavailable, match="mounted"):
         checked.verifier.repair(done)
     assert len(checked.world.ids()) == 30
+
+
+@pytest.mark.parametrize("images", [2, 10, 30])
+def test_a_small_store_that_is_not_there_is_not_emptied_either(images: int) -> None:
+    checked = Checked(images=images)
+    checked.world.disk.blobs.clear()
+    with pytest.raises(StorageUnavailable, match="mounted"):
+        checked.verifier.repair(checked.run())
+    assert len(checked.world.ids()) == images
+
+
+def test_what_was_mended_meanwhile_is_left_alone() -> None:
+    checked = Checked(images=20)
+    name, lost = checked.flip(0), checked.lose(1)
+    done = checked.run()
+    for mended in (name, lost):
+        checked.world.disk.blobs[mended] = PICTURE
+    assert checked.verifier.repair(done) == []
+    assert checked.world.disk.damaged == {}
+    assert len(checked.world.ids()) == 20
+    assert checked.run().is_clean
+
+
+def test_one_that_cannot_be_opened_does_not_keep_the_others_from_being_looked_at() -> None:
+    checked = Checked(images=20)
+    opened = checked.world.store._adapter.open
+    locked, damaged = checked.images[3].blob_name, checked.flip(5)
+
+    def may_open(name: str) -> Any:
+        if name == locked:
+            raise StorageUnavailable("Permission denied")
+        return opened(name)
+
+    checked.world.store._adapter.open = may_open
+    done = checked.run()
+    assert found(done) == {("unreadable", locked), ("damaged", damaged)}
+    assert [each.name for each in checked.verifier.repair(done)] == [damaged]
+
+
+def test_images_of_before_there_were_digests_get_them() -> None:
+    checked = Checked()
+    old = checked.images[0]
+    checked.world.records.images[old.id] = replace(old, block_digests=b"")
+    bad = checked.images[1]
+    checked.flip(1)
+    checked.world.records.images[bad.id] = replace(bad, block_digests=b"")
+    checked.run()
+    assert checked.world.records.images[old.id].block_digests == old.block_digests != b""
+    assert checked.world.records.images[bad.id].block_digests == b""
 
 
 def test_what_is_deleted_meanwhile_is_no_finding() -> None:
@@ -180,6 +230,33 @@ def test_a_scrub_goes_on_where_it_was_and_begins_anew_in_the_end(log: ScrubLog) 
     assert log.read()["round"]["last_id"] == checked.images[1].id
 
 
+def test_a_file_that_was_mended_is_not_put_away_again(log: ScrubLog) -> None:
+    checked = Checked()
+    name = checked.flip(0)
+    scrub = Scrub(checked.verifier, log, bytes_at_once=len(PICTURE))
+    scrub.step()
+    assert name in checked.world.disk.damaged
+    checked.world.disk.blobs[name] = PICTURE
+    del checked.world.disk.damaged[name]
+    scrub.step()
+    assert name in checked.world.disk.blobs
+
+
+def test_a_verification_that_ended_meanwhile_is_not_forgotten(log: ScrubLog) -> None:
+    checked = Checked()
+    scrub = Scrub(checked.verifier, log, bytes_at_once=len(PICTURE))
+    walk = checked.world.catalogue._adapter.walk
+
+    def verified_meanwhile(*args: Any) -> Any:
+        log.finished(checked_by_hand)
+        return walk(*args)
+
+    checked_by_hand = Verification(images=7)
+    checked.world.catalogue._adapter.walk = verified_meanwhile
+    scrub.step()
+    assert log.read()["last"]["images"] == 7
+
+
 def test_one_process_scrubs_at_a_time(log: ScrubLog) -> None:
     checked = Checked()
     scrub = Scrub(checked.verifier, log, bytes_at_once=1)
@@ -191,14 +268,29 @@ def test_one_process_scrubs_at_a_time(log: ScrubLog) -> None:
     assert log.read()["round"]["images"] == 1
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"round": {"images": "x", "y": 1}})])
-def test_a_log_that_cannot_be_read_begins_a_new_round(log: ScrubLog, text: str) -> None:
-    log._path.write_text(text)
+ROUND = {"images": 1, "bytes": 1, "counts": {}, "last_id": ""}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "{",
+        "[]",
+        json.dumps({"round": {"images": "x", "y": 1}}),
+        json.dumps({"round": {**ROUND, "images": "x", "findings": []}}),
+        json.dumps({"round": {**ROUND, "findings": [["damaged", "../../x", "y"]]}}),
+        json.dumps({"last": 5}),
+    ],
+)
+def test_a_log_that_cannot_be_read_does_no_harm(log: ScrubLog, state: str) -> None:
+    log._path.write_text(state)
     checked = Checked()
     scrub = Scrub(checked.verifier, log, bytes_at_once=10**9)
     scrub.step()
     assert scrub.last
-    assert scrub.last["images"] == 5
+    assert scrub.last["images"] >= 5
+    assert checked.world.disk.damaged == {}
 
 
 def test_without_a_rate_nothing_is_scrubbed(log: ScrubLog) -> None:
