@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import warnings
 from pathlib import Path
 
 import click
@@ -61,8 +60,6 @@ def make_key() -> None:
 
 def _patch() -> None:
     """Make the standard library green before anything else imports it."""
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     import eventlet
 
     eventlet.monkey_patch()

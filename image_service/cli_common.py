@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+
+# Of what the commands import; who runs them cannot help it.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 
 EXIT_FAILED, EXIT_CONFIG, EXIT_FOUND = 1, 2, 3
 """Exit codes: it could not be done; the configuration is wrong; it was, and something is wrong."""
@@ -45,6 +50,8 @@ def told() -> Iterator[None]:
         fail(EXIT_FAILED, f"the backup: {exc.why}")
     except ImageServiceError as exc:
         fail(EXIT_FAILED, str(exc))
+    except OSError as exc:
+        fail(EXIT_FAILED, f"{exc.strerror or type(exc).__name__}: {exc.filename or 'a file'}")
 
 
 def progress(label: str, length: int) -> Any:

@@ -271,6 +271,18 @@ def test_what_cannot_be_written_is_told_in_a_line(shop: Shop, tmp_path: Path) ->
     assert error.splitlines()[-1] == "image-service: error: the backup: Not a directory"
 
 
+def test_a_store_that_cannot_be_made_is_told_in_a_line(
+    shop: Shop, target: Path, tmp_path: Path
+) -> None:
+    made(shop, target)
+    config = tmp_path / "other.yaml"
+    config.write_text(f"upload_dir: {shop.config / 'below a file'}\n")
+    code, out, error = shop.run_apart("restore", str(target), "--config", str(config))
+    assert (code, out) == (1, "")
+    assert error.startswith("image-service: error: Not a directory: ")
+    assert len(error.splitlines()) == 1
+
+
 def test_two_do_not_write_to_one_folder_at_once(shop: Shop, target: Path) -> None:
     shop.fill(1)
     made(shop, target)

@@ -41,7 +41,6 @@ shop = Shop(Path(folder))
 {work}
 print("done", flush=True)
 """
-SHORT = 1
 
 
 class Place:
@@ -141,14 +140,14 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_some_kills_leave_one_truth(place: Place) -> None:
+def test_a_kill_leaves_one_truth(place: Place) -> None:
     seed = int(os.environ.get("IMAGE_SERVICE_CRASH_SEED") or random.randrange(1 << 32))
     chance = random.Random(seed)
-    for work in chance.sample(sorted(WORKS), SHORT):
-        call = chance.choice(("rename", "fdatasync", "pwrite64"))
-        number = chance.choice(place.calls(work, call) or (1,))
-        folder, is_done = place.kill(work, call, number)
-        place.check(folder, work, is_done)
+    work = chance.choice(sorted(WORKS))
+    # Not counted first, which takes as long: some come in the start, some behind the end.
+    call, number = chance.choice([("rename", 3), ("rename", 4), ("fdatasync", 1), ("fdatasync", 2)])
+    folder, is_done = place.kill(work, call, number)
+    place.check(folder, work, is_done)
 
 
 @pytest.mark.soak
