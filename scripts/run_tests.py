@@ -7,7 +7,6 @@ threads it talks through.) With arguments, or on the broker that AMQP_URI names,
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
@@ -29,44 +28,31 @@ def prepare_broker() -> None:
         raise ToolError(broker.NO_BROKER)
 
 
-WAITING = ("tests/component",)
-WORKING = ("tests/unit", "tests/contracts", "tests/corpus")
-PARTS = (
-    WAITING,
-    WORKING,
-    ("tests", *(f"--ignore={folder}" for folder in (*WAITING, *WORKING))),
-)
-"""What takes about the same time together: a third part works while the others wait for servers."""
+FIRST_HALF = ("tests/component", "tests/unit")
+HALVES = (FIRST_HALF, ("tests", *(f"--ignore={folder}" for folder in FIRST_HALF)))
+"""What takes about the same time; what is new is in the second."""
 
 
 def run_side_by_side() -> int:
-    """Run all tests, the first part's output as it comes, the others' after it.
+    """Run all tests, the first half's output as it comes, the other's after it.
 
-    Returns: the worst of the exit codes.
+    Returns: the worse of the two exit codes.
     """
-    first, *others = ([sys.executable, "-m", "pytest", *part] for part in PARTS)
-    with contextlib.ExitStack() as stack:
-        behind = []
-        for command in others:
-            output = stack.enter_context(tempfile.TemporaryFile())
-            child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-            )
-            stack.callback(_end, child)
-            behind.append((child, output))
-        codes = [subprocess.call(first)]
-        for child, output in behind:
-            codes.append(child.wait())
+    first, second = ([sys.executable, "-m", "pytest", *half] for half in HALVES)
+    with tempfile.TemporaryFile() as output:
+        behind = subprocess.Popen(
+            second, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            codes = [subprocess.call(first), behind.wait()]
+        finally:
+            if behind.poll() is None:
+                behind.terminate()
+                behind.wait()
             output.seek(0)
             sys.stdout.flush()
             sys.stdout.buffer.write(output.read())
     return max(codes, key=abs)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    if child.poll() is None:
-        child.terminate()
-        child.wait()
 
 
 def main() -> int:
