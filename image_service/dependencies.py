@@ -29,6 +29,7 @@ from .catalogue.reserve import Reserve
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import read_settings
 from .domain.formats import Format
+from .domain.image import image_id_of
 from .domain.outcomes import Delivery
 from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
@@ -303,7 +304,7 @@ class Application:
 
 
 def _holds_originals(store: LocalStore) -> bool:
-    return any(name.startswith("img_") for name in itertools.islice(store.names(), 1000))
+    return any(map(image_id_of, itertools.islice(store.names(), 1000)))
 
 
 def _check_all(*checks: Callable[[], None]) -> None:

@@ -281,10 +281,7 @@ class StorageManager:
         """Spare an upload all work where there is no room; the commit looks again, exactly."""
         # What is stripped may turn out to be small enough.
         size_bytes = len(upload.data) if self._strip is Strip.NONE else 0
-        if self._quotas.store.is_set:
-            self._quotas.store.check(self._catalogue.used(), size_bytes)
-        if self._quotas.owner.is_set and upload.owner:
-            self._quotas.owner.check(self._catalogue.used(upload.owner), size_bytes)
+        self._quotas.check(self._catalogue.used, upload.owner, size_bytes)
 
     def _put_stripped(
         self, name: str, data: bytes, detected: Format, label: bytes

@@ -99,8 +99,7 @@ class Removals:
         if restored is None:
             return found(self._catalogue, image_id)
         self._store.unshelve(restored.blob_name)
-        if self._catalogue.trashed([restored.id]):  # once more, meanwhile
-            self._store.shelve(restored.blob_name)
+        self._shelve_if_trashed(restored)  # once more, meanwhile
         return restored
 
     def restorable_until_ms(self, image: Image) -> int | None:
@@ -187,9 +186,7 @@ class Removals:
 def found(catalogue: Catalogue, image_id: object, *, or_trashed: bool = False) -> Image:
     """Return the image that a caller names. Raises: InvalidImageId, ImageNotFound."""
     ref = parse_image_ref(image_id)
-    image = catalogue.get(ref.id)
-    if image is None and or_trashed:
-        image = catalogue.get(ref.id, trashed=True)
+    image = catalogue.get(ref.id, trashed=None if or_trashed else False)
     if image is None or ref.extension not in (None, image.facts.format.extension):
         raise ImageNotFound(ref.id)
     return image

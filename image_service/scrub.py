@@ -21,9 +21,10 @@ _OF_IMAGES = ("damaged", "quarantined", "unreadable", "missing")
 
 
 class ScrubLog:
-    """Where the scrub is, and how its last round and the last verification ended, in a file.
+    """Where the scrub is, and how its last round or the last verification ended, in a file.
 
-    One process at a time writes it, whoever holds the lock beside it.
+    One process at a time scrubs, whoever holds the lock beside it. A verification that ends writes
+    without it: the scrub then begins a new round.
     """
 
     def __init__(self, folder: Path) -> None:

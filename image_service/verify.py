@@ -143,9 +143,7 @@ class Verifier:
 
     def _is_still(self, finding: Finding) -> bool:
         """Look again: somebody may have mended it."""
-        image = self._catalogue.get(finding.image_id) or self._catalogue.get(
-            finding.image_id, trashed=True
-        )
+        image = self._catalogue.get(finding.image_id, trashed=None)
         return image is not None and self._look(Blob.of(image), quick=False) == finding
 
     def _look(self, image: Blob, *, quick: bool) -> Finding | None:
@@ -185,16 +183,12 @@ class Verifier:
     def _look_at_names(self, names: list[str], done: Verification) -> None:
         ids = {name: image_id_of(name) for name in names}
         known = self._catalogue.known([image_id for image_id in ids.values() if image_id])
-        there = set()
         for name, image_id in ids.items():
             if not image_id:
                 done.add(Finding("foreign", name))
-            elif image_id not in known:
-                there.add(name)
-        # One that was deleted meanwhile is not there any more.
-        for name in there:
-            if self._store.is_settled(name) or not self._has_gone(name):
-                done.add(Finding("orphaned", name, ids[name] or ""))
+            # One that was deleted meanwhile is not there any more.
+            elif image_id not in known and not self._has_gone(name):
+                done.add(Finding("orphaned", name, image_id))
 
     def _has_gone(self, name: str) -> bool:
         try:

@@ -1,11 +1,11 @@
-"""What is stored, in all and by each owner, counted where it changes; quotas on it."""
+"""What is stored, in all and by each owner, counted where it changes."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
 from ..domain.image import Image
-from ..domain.quota import Quotas, Used
+from ..domain.quota import Used
 from .tables import owners, totals
 
 _ALL = sa.select(
@@ -23,17 +23,6 @@ def used(connection: sa.Connection, owner: str) -> Used:
         return Used(*map(int, connection.execute(_ALL).one()))
     row = connection.execute(_OF_OWNER, {"of_owner": owner}).first()
     return Used(*row) if row else Used()
-
-
-def check_quotas(connection: sa.Connection, image: Image, quotas: Quotas) -> None:
-    """Raise QuotaExceeded if there is no room for image.
-
-    In the transaction that adds it, which holds the write lock: nobody can take the room meanwhile.
-    """
-    if quotas.store.is_set:
-        quotas.store.check(used(connection, ""), image.size_bytes)
-    if quotas.owner.is_set and image.owner:
-        quotas.owner.check(used(connection, image.owner), image.size_bytes)
 
 
 def count_owner(connection: sa.Connection, image: Image, files: int) -> None:

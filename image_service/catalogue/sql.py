@@ -17,7 +17,7 @@ from ..domain.ports import FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
-from .owners import check_quotas, count_owner, used
+from .owners import count_owner, used
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
@@ -121,7 +121,8 @@ class SqlCatalogue:
             row = to_row(added)
             self._finish(connection, asked, row)
             if quotas:
-                check_quotas(connection, added, quotas)
+                # In the transaction that holds the write lock: nobody can take the room meanwhile.
+                quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
             _insert(connection, added, row)
             return added
 
@@ -131,10 +132,10 @@ class SqlCatalogue:
         """See Catalogue.put_back."""
         self._write(functools.partial(_insert, image=image, row=to_row(image)))
 
-    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
+    def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
         image = self._read(functools.partial(_find, image_id=image_id))
-        return image if image and (image.deleted_ms is not None) is trashed else None
+        return image if image and trashed in (None, image.deleted_ms is not None) else None
 
     def remove(
         self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False

@@ -181,8 +181,8 @@ class Catalogue(Protocol):
     def used(self, owner: str = "") -> Used:
         """Return what an owner has stored, or all together have, in constant time."""
 
-    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
-        """Return the image, or None; from the trash or from outside of it, never from both."""
+    def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
+        """Return the image, or None; from outside the trash, from it, or for None from either."""
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..errors import QuotaExceeded
@@ -45,3 +46,13 @@ class Quotas:
 
     store: Quota = field(default_factory=Quota)
     owner: Quota = field(default_factory=lambda: Quota(prefix="owner_"))
+
+    def check(self, used: Callable[[str], Used], owner: str, size_bytes: int) -> None:
+        """Raise QuotaExceeded if there is no room for one more image of this size.
+
+        Args: used: returns what an owner has, all together for ""; asked only where it matters.
+        """
+        if self.store.is_set:
+            self.store.check(used(""), size_bytes)
+        if self.owner.is_set and owner:
+            self.owner.check(used(owner), size_bytes)

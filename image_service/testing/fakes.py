@@ -247,9 +247,7 @@ class MemoryCatalogue:
         for request in requests:
             self._check_may_finish(request)
         if quotas:
-            quotas.store.check(self.used(), image.size_bytes)
-        if quotas and image.owner:
-            quotas.owner.check(self.used(image.owner), image.size_bytes)
+            quotas.check(self.used, image.owner, image.size_bytes)
         if image.id in self.records.images:
             raise StorageUnavailable("its catalogue failed")
         equal = [each for each in self._living() if each.sha256 == image.sha256]
@@ -266,10 +264,10 @@ class MemoryCatalogue:
             raise StorageUnavailable("its catalogue failed")
         self.records.images[image.id] = image
 
-    def get(self, image_id: str, *, trashed: bool = False) -> Image | None:
+    def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
         image = self.records.images.get(image_id)
-        return image if image and (image.deleted_ms is not None) is trashed else None
+        return image if image and trashed in (None, image.deleted_ms is not None) else None
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None

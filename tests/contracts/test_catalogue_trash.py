@@ -52,6 +52,9 @@ def test_what_is_in_the_trash_is_nowhere_else(catalogue: Catalogue) -> None:
     assert catalogue.get(gone.id) is None
     assert catalogue.get(gone.id, trashed=True) == in_trash(gone)
     assert catalogue.get(kept.id, trashed=True) is None
+    assert catalogue.get(gone.id, trashed=None) == in_trash(gone)
+    assert catalogue.get(kept.id, trashed=None) == kept
+    assert catalogue.get(new_image().id, trashed=None) is None
     assert ids(catalogue) == ids(catalogue, tag="a") == [kept.id]
     assert catalogue.page(parse_list_query()).total == 1
     assert catalogue.find_similar(kept, max_distance=8, limit=9) == []
