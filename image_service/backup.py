@@ -15,13 +15,12 @@ import datetime as dt
 import fcntl
 import functools
 import hashlib
-import io
 import itertools
 import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, fields
@@ -29,7 +28,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .domain.image import Blob, Image
-from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
 from .errors import StorageUnavailable
 from .verify import Pace
@@ -82,10 +80,12 @@ class Progress:
     copied_bytes: int = 0
     wrong: list[tuple[str, str]] = field(default_factory=list)
 
-    def count(self, image: Blob) -> None:
-        """Count an image that is in the backup."""
+    def count(self, image: Blob, *, is_new: bool) -> None:
+        """Count an image that is in the backup; is_new: its original was not there before."""
         self.images += 1
         self.bytes += image.size_bytes
+        self.files += is_new
+        self.copied_bytes += is_new * image.size_bytes
 
 
 class BackupFolder:
@@ -146,49 +146,50 @@ class BackupFolder:
         Raises: BackupFailed.
         """
         with self._alone():
-            yield from self._create(store, living, snapshot, pace, done, now)
+            name = self._new_name(now)
+            part = self._backups / f".{name}.part"
+            with _translated():
+                self._begin(part)
+                snapshot(part / _CATALOGUE)
+                there = dict(self._sizes())
+            with self._open_catalogue(part / _CATALOGUE) as catalogue:
+                keep = functools.partial(self._keep, store=store, pace=pace, there=there)
+                left_out: list[tuple[Blob, str]] = []
+                for image, problem, is_new in _together(keep, walk(catalogue)):
+                    if problem:
+                        left_out.append((image, problem))
+                    else:
+                        done.count(image, is_new=is_new)
+                    yield image
+                self._leave_out(left_out, there, catalogue, living, done)
+            with _translated():
+                self._finish(part, name, now, done)
 
-    def _create(
+    def _begin(self, part: Path) -> None:
+        """Make room for a backup, and clear up what interrupted ones left."""
+        for interrupted in self._backups.glob(".*.part"):
+            shutil.rmtree(interrupted)
+        for folder in (part, self._objects):
+            folder.mkdir(parents=True, exist_ok=True)
+        for left in self._objects.glob("*.part"):
+            left.unlink()
+
+    def _leave_out(
         self,
-        store: BlobStore,
+        images: list[tuple[Blob, str]],
+        there: Mapping[str, int],
+        catalogue: Catalogue,
         living: Catalogue,
-        snapshot: Callable[[Path], None],
-        pace: Pace,
         done: Progress,
-        now: dt.datetime,
-    ) -> Iterator[Blob]:
-        name = self._new_name(now)
-        part = self._backups / f".{name}.part"
-        with _translated():
-            for interrupted in self._backups.glob(".*.part"):
-                shutil.rmtree(interrupted)
-            for folder in (part, self._objects):
-                folder.mkdir(parents=True, exist_ok=True)
-            snapshot(part / _CATALOGUE)
-            for left in self._objects.glob("*.part"):
-                left.unlink()
-            there = dict(self._sizes())
-        with self._open_catalogue(part / _CATALOGUE) as catalogue:
-            left_out: list[tuple[Blob, str]] = []
-            keep = functools.partial(self._keep, store=store, pace=pace, there=there)
-            for image, problem, is_new in _together(keep, walk(catalogue)):
-                if problem:
-                    left_out.append((image, problem))
-                else:
-                    done.count(image)
-                if is_new:
-                    done.files += 1
-                    done.copied_bytes += image.size_bytes
-                yield image
-            for image, problem in left_out:
-                if image.sha256.hex() in there:  # by another image of the same bytes
-                    done.count(image)
-                    continue
-                catalogue.remove(image.id)  # from the copy: it is of what is in the backup
-                if living.known([image.id]):
-                    done.wrong.append((image.blob_name, problem))
-        with _translated():
-            self._finish(part, name, now, done)
+    ) -> None:
+        """Take images without a good original from the backup's catalogue, and note them."""
+        for image, problem in images:
+            if _is_among(image, there):  # by another image of the same bytes
+                done.count(image, is_new=False)
+                continue
+            catalogue.remove(image.id)
+            if living.known([image.id]):  # else it was deleted meanwhile
+                done.wrong.append((image.blob_name, problem))
 
     def objects(self) -> Iterator[tuple[str, bool]]:
         """Yield the name of every object, and whether its bytes are those it is named after."""
@@ -218,24 +219,22 @@ class BackupFolder:
         Returns: how many backups went, and how many objects.
         """
         with self._alone():
-            return self._prune(keep)
-
-    def _prune(self, keep: int) -> tuple[int, int]:
-        kept, old = self.backups()[-keep:], self.backups()[:-keep]
-        # What stays is looked at first: if it is no good, the others are needed.
-        wanted: set[str] = set()
-        for backup in kept:
-            with self.catalogue(backup) as catalogue:
-                wanted.update(image.sha256.hex() for image in walk(catalogue))
-        with _translated():
-            for backup in old:
-                folder = self._backups / backup.name
-                (folder / _MANIFEST).unlink()  # first: what is left then is no backup
-                shutil.rmtree(folder)
-            unwanted = [name for name in self._names() if name not in wanted]
-            for name in unwanted:
-                self._path(name).unlink()
-        return len(old), len(unwanted)
+            backups = self.backups()
+            kept, old = backups[-keep:], backups[:-keep]
+            # What stays is looked at first: if it is no good, the others are needed.
+            wanted: set[str] = set()
+            for backup in kept:
+                with self.catalogue(backup) as catalogue:
+                    wanted.update(image.sha256.hex() for image in walk(catalogue))
+            with _translated():
+                for backup in old:
+                    folder = self._backups / backup.name
+                    (folder / _MANIFEST).unlink()  # first: what is left then is no backup
+                    shutil.rmtree(folder)
+                unwanted = [name for name in self._names() if name not in wanted]
+                for name in unwanted:
+                    self._path(name).unlink()
+            return len(old), len(unwanted)
 
     def _new_name(self, now: dt.datetime) -> str:
         name = moment = now.strftime(_NAME_FORMAT)
@@ -266,8 +265,7 @@ class BackupFolder:
         Returns: what is wrong with it, or "", and whether it is a new one.
         """
         name = image.sha256.hex()
-        # By its size, too: the power may have failed before all of it was on disk.
-        if there.get(name) == image.size_bytes:
+        if _is_among(image, there):
             return "", False
         try:
             source = store.open(image.blob_name)
@@ -280,10 +278,10 @@ class BackupFolder:
         part = self._objects / f"{image.blob_name}.part"
         digest = hashlib.sha256()
         try:
-            with source, part.open("wb", buffering=0) as target:
+            with source, part.open("wb") as target:
                 for chunk in _chunks(source, image.size_bytes):
                     digest.update(chunk)
-                    _write_all(target, chunk)
+                    target.write(chunk)
                     pace.take(len(chunk))
             if digest.hexdigest() != name:
                 part.unlink()
@@ -295,7 +293,7 @@ class BackupFolder:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        is_new = there.get(name) != image.size_bytes
+        is_new = not _is_among(image, there)
         there[name] = image.size_bytes
         return "", is_new
 
@@ -340,76 +338,6 @@ class BackupFolder:
         return self._objects / name[:2] / name
 
 
-@dataclass
-class Restored:
-    """What a restore did. images: that were added; files: that were put back where one was gone."""
-
-    images: int = 0
-    files: int = 0
-    bytes: int = 0
-    wrong: list[tuple[str, str]] = field(default_factory=list)
-
-
-def restore(
-    folder: BackupFolder,
-    copy: Catalogue,
-    store: BlobStore,
-    catalogue: Catalogue,
-    done: Restored,
-    *,
-    only: str | None = None,
-) -> Iterator[Blob]:
-    """Bring back what a store lacks; yield every image that was looked at.
-
-    Images that are there stay as they are; where only the file is missing or in quarantine it is
-    put back. What the store has beyond the backup stays, too.
-
-    Args: copy: the backup's catalogue. only: the id of the one image that is wanted.
-    """
-    for listed in walk(copy):
-        if only in (None, listed.id):
-            try:
-                _restore_one(folder, copy, listed, store, catalogue, done)
-            except BackupFailed as exc:
-                done.wrong.append((listed.blob_name, exc.why))
-            yield listed
-
-
-def _restore_one(
-    folder: BackupFolder,
-    copy: Catalogue,
-    listed: Blob,
-    store: BlobStore,
-    catalogue: Catalogue,
-    done: Restored,
-) -> None:
-    name = listed.blob_name
-    is_known = bool(catalogue.known([listed.id]))
-    if is_known:
-        try:
-            store.open(name).close()
-            return
-        except FileNotFoundError:
-            pass
-    image = copy.get(listed.id, trashed=listed.is_trashed)
-    assert image
-    data = folder.read(image)
-    label = Label(image.filename, image.tags, image.attributes, image.owner)
-    store.put(name, data, label.to_bytes())
-    if not is_known:
-        catalogue.put_back(image)
-        done.images += 1
-    elif not catalogue.known([image.id]):  # deleted for good meanwhile
-        store.remove(name)
-        return
-    done.files += is_known
-    done.bytes += len(data)
-    store.settle(name)
-    store.lift_quarantine(name)
-    if catalogue.trashed([image.id]):  # here, whatever it was when the backup was made
-        store.shelve(name)
-
-
 def walk(catalogue: Catalogue) -> Iterator[Blob]:
     """Yield all images of a catalogue, those in the trash, too."""
     last = ""
@@ -445,10 +373,9 @@ def _together(
             yield from pool.map(work, batch)
 
 
-def _write_all(target: io.FileIO, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[target.write(view) :]
+def _is_among(image: Blob, there: Mapping[str, int]) -> bool:
+    # By its size, too: the power may have failed before all of it was on disk.
+    return there.get(image.sha256.hex()) == image.size_bytes
 
 
 def _read_manifest(path: Path) -> Backup | str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .backup import Backup, BackupFolder, Progress, Restored, restore
+from .backup import Backup, BackupFolder, Progress
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
@@ -22,6 +22,7 @@ from .imaging.engine import PooledEngine
 from .imaging.limits import Limits
 from .imaging.pool import WorkerPool
 from .rebuild import Rebuilder, Rebuilt
+from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
 from .storage import HostLock, LeaseBook, LocalStore
@@ -158,7 +159,7 @@ class RestoreRun:
         self.done = Restored()
 
     def images(self, only: str | None = None) -> Iterator[Blob]:
-        """See backup.restore."""
+        """See restore.restore."""
         with self._folder.catalogue(self.backup) as copy:
             yield from restore(
                 self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only

@@ -261,6 +261,19 @@ def test_one_that_was_interrupted_is_none_and_goes_on(shop: Shop, target: Path) 
     assert shop.run("backup", "verify", str(target))[0] == 0
 
 
+def test_what_a_power_cut_left_does_not_stand_for_a_damaged_original(
+    shop: Shop, target: Path
+) -> None:
+    image = shop.manager.add(png((9, 9)), "a.png")
+    made(shop, target)
+    digest = image.sha256.hex()
+    (target / "objects" / digest[:2] / digest).write_bytes(b"")
+    flip_a_bit(shop.uploads / image.blob_name, random.Random(6))
+    code, out, _ = shop.run("backup", str(target), "--config", str(shop.config))
+    assert (code, f"  {image.blob_name}: damaged" in out) == (3, True)
+    assert out.startswith("0 images, ")
+
+
 def test_what_cannot_be_written_is_told_in_a_line(shop: Shop, tmp_path: Path) -> None:
     shop.fill(1)
     blocked = tmp_path / "file"

@@ -1,0 +1,81 @@
+"""What a store lacks, brought back from a backup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .backup import BackupFailed, BackupFolder, walk
+from .domain.image import Blob
+from .domain.label import Label
+from .domain.ports import BlobStore, Catalogue
+
+
+@dataclass
+class Restored:
+    """What a restore did. images: that were added; files: that were put back where one was gone."""
+
+    images: int = 0
+    files: int = 0
+    bytes: int = 0
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+
+def restore(
+    folder: BackupFolder,
+    copy: Catalogue,
+    store: BlobStore,
+    catalogue: Catalogue,
+    done: Restored,
+    *,
+    only: str | None = None,
+) -> Iterator[Blob]:
+    """Bring back what a store lacks; yield every image that was looked at.
+
+    Images that are there stay as they are; where only the file is missing or in quarantine it is
+    put back. What the store has beyond the backup stays, too.
+
+    Args: copy: the backup's catalogue. only: the id of the one image that is wanted.
+    """
+    for listed in walk(copy):
+        if only in (None, listed.id):
+            try:
+                _restore_one(folder, copy, listed, store, catalogue, done)
+            except BackupFailed as exc:
+                done.wrong.append((listed.blob_name, exc.why))
+            yield listed
+
+
+def _restore_one(
+    folder: BackupFolder,
+    copy: Catalogue,
+    listed: Blob,
+    store: BlobStore,
+    catalogue: Catalogue,
+    done: Restored,
+) -> None:
+    name = listed.blob_name
+    is_known = bool(catalogue.known([listed.id]))
+    if is_known:
+        try:
+            store.open(name).close()
+            return
+        except FileNotFoundError:
+            pass
+    image = copy.get(listed.id, trashed=listed.is_trashed)
+    assert image
+    data = folder.read(image)
+    label = Label(image.filename, image.tags, image.attributes, image.owner)
+    store.put(name, data, label.to_bytes())
+    if not is_known:
+        catalogue.put_back(image)
+        done.images += 1
+    elif not catalogue.known([image.id]):  # deleted for good meanwhile
+        store.remove(name)
+        return
+    done.files += is_known
+    done.bytes += len(data)
+    store.settle(name)
+    store.lift_quarantine(name)
+    if catalogue.trashed([image.id]):  # here, whatever it was when the backup was made
+        store.shelve(name)
