@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from ..domain.formats import Format
 from ..domain.image import Blob, Image, blob_name
-from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.listing import ListQuery
 from ..domain.ports import FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
 from .owners import count_owner, used
+from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
@@ -26,11 +27,6 @@ from .together import GroupCommit, Work
 
 T = TypeVar("T")
 _IDS_AT_ONCE = 500
-_ORDER_COLUMNS = {
-    "createdAt": images.c.created_ms,
-    "filename": images.c.filename_folded,
-    "sizeBytes": images.c.size_bytes,
-}
 _INSERT_IMAGE = sa.insert(images)
 _INSERT_TAGS = sa.insert(image_tags)
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
@@ -205,18 +201,7 @@ class SqlCatalogue:
     def page(self, query: ListQuery) -> Page:
         """See Catalogue.page."""
 
-        def work(connection: sa.Connection) -> Page:
-            rows = connection.execute(_page_statement(query)).mappings().all()
-            count = _filtered_total if query.is_filtered else _total
-            total = count(connection, query)
-            return Page(
-                images=tuple(from_row(dict(row)) for row in rows[: query.limit]),
-                has_more=len(rows) > query.limit,
-                total=min(total, COUNTED_AT_MOST) if query.is_filtered else total,
-                total_is_exact=not query.is_filtered or total <= COUNTED_AT_MOST,
-            )
-
-        return self._read(work)
+        return self._read(functools.partial(read_page, query=query))
 
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
         """See Catalogue.find_similar."""
@@ -302,7 +287,7 @@ class SqlCatalogue:
 
     def check(self) -> None:
         """See Catalogue.check."""
-        self._read(lambda connection: _total(connection, ListQuery()))
+        self._read(functools.partial(count_all, query=ListQuery()))
 
     def _finish(
         self, connection: sa.Connection, asked: Collection[RequestKey], row: dict[str, Any]
@@ -409,41 +394,6 @@ def _change_totals(connection: sa.Connection, image: Image, files: int) -> None:
         "more_trashed_bytes": trashed[1],
     }
     connection.execute(_COUNT, change)
-
-
-def _total(connection: sa.Connection, query: ListQuery) -> int:
-    files = totals.c.trashed_files if query.trashed else totals.c.files
-    return int(connection.scalar(sa.select(sa.func.sum(files))) or 0)
-
-
-def _page_statement(query: ListQuery) -> sa.Select[Any]:
-    column = _ORDER_COLUMNS[query.order]
-    statement = sa.select(*listed).where(*_conditions(query))
-    if query.after:
-        here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
-        statement = statement.where(here < last if query.descending else here > last)
-    order = sa.desc if query.descending else sa.asc
-    return statement.order_by(order(column), order(images.c.id)).limit(query.limit + 1)
-
-
-def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
-    found = sa.select(images.c.id).where(*_conditions(query)).limit(COUNTED_AT_MOST + 1)
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
-
-
-def _conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
-    tagged = sa.select(image_tags.c.image_id).where(image_tags.c.tag == query.tag)
-    wanted = (
-        (query.format, lambda v: images.c.format == v.value),
-        (query.tag, lambda _: images.c.id.in_(tagged)),
-        (query.filename, lambda v: images.c.filename_folded.contains(v, autoescape=True)),
-        (query.created_from_ms, lambda v: images.c.created_ms >= v),
-        (query.created_until_ms, lambda v: images.c.created_ms < v),
-        (query.min_bytes, lambda v: images.c.size_bytes >= v),
-        (query.max_bytes, lambda v: images.c.size_bytes <= v),
-    )
-    state = images.c.deleted_ms.is_not(None) if query.trashed else _LIVE
-    return [state, *(condition(value) for value, condition in wanted if value is not None)]
 
 
 def _has_vanished(exc: sa.exc.OperationalError) -> bool:

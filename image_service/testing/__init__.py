@@ -4,15 +4,14 @@ Nothing here is imported by the service itself; importing it costs nothing, PIL 
 first picture that is made.
 """
 
+from .fake_store import MemoryDisk, MemoryStore
 from .fake_variants import MemoryVariants
 from .fakes import (
     NOON_MS,
     FixedClock,
     InlineEngine,
     MemoryCatalogue,
-    MemoryDisk,
     MemoryRecords,
-    MemoryStore,
 )
 from .pictures import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from ..domain.filename import fold
 from ..domain.formats import Format
-from ..domain.image import Blob, Findings, Image, parse_image_ref
+from ..domain.image import Blob, Findings, Image
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
 from ..domain.ports import (
     DuplicateRequest,
     FormatTotals,
-    IdsAmong,
     Page,
     RequestKey,
-    no_ids,
 )
 from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
-from ..errors import Busy, InvalidArgument, InvalidImageId, StorageUnavailable
+from ..errors import Busy, InvalidArgument, StorageUnavailable
 
 if TYPE_CHECKING:
     from ..imaging.limits import Limits
@@ -45,167 +41,6 @@ class FixedClock:
     def advance(self, ms: int) -> None:
         """Move ms milliseconds on."""
         self._now_ms += ms
-
-
-@dataclass
-class MemoryDisk:
-    """What the MemoryStores of several processes share."""
-
-    blobs: dict[str, bytes] = field(default_factory=dict)
-    provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
-    trash: dict[str, bytes] = field(default_factory=dict)
-    damaged: dict[str, bytes] = field(default_factory=dict)
-    labels: dict[str, bytes] = field(default_factory=dict)
-    alive: set[int] = field(default_factory=set)
-    started: int = 0
-
-
-class MemoryStore:
-    """A BlobStore in memory. Stores on the same disk are as processes on the same directory."""
-
-    def __init__(self, disk: MemoryDisk | None = None) -> None:
-        self.disk = disk or MemoryDisk()
-        self.disk.started += 1
-        self._process = self.disk.started
-        self.disk.alive.add(self._process)
-        self._active: set[str] = set()
-
-    def die(self) -> None:
-        """End as a killed process does: what is provisional stays behind."""
-        self.disk.alive.discard(self._process)
-
-    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
-        """See BlobStore.put."""
-        _check_name(name)
-        if (self._process, name) in self.disk.provisional:
-            raise StorageUnavailable("File exists")
-        self._active.add(name)
-        self.disk.provisional[self._process, name] = bytes(data)
-        self.disk.labels[name] = label
-        return hashlib.sha256(data).digest()
-
-    def label(self, name: str) -> bytes:
-        """See BlobStore.label."""
-        return self.disk.labels.get(name, b"")
-
-    def settle(self, name: str) -> None:
-        """See BlobStore.settle."""
-        if (self._process, name) not in self.disk.provisional:
-            raise StorageUnavailable("No such file or directory")
-        self.disk.blobs[name] = self.disk.provisional.pop((self._process, name))
-        self._active.discard(name)
-
-    def doubt(self, name: str) -> None:
-        """See BlobStore.doubt."""
-        _check_name(name)
-        self._active.add(name)
-        for place in (self.disk.blobs, self.disk.trash):
-            if name in place:
-                self.disk.provisional[self._process, name] = place.pop(name)
-
-    def remove(self, name: str) -> None:
-        """See BlobStore.remove."""
-        _check_name(name)
-        self.disk.provisional.pop((self._process, name), None)
-        self.disk.blobs.pop(name, None)
-        self.disk.trash.pop(name, None)
-        self.disk.damaged.pop(name, None)
-        self._active.discard(name)
-
-    def shelve(self, name: str) -> None:
-        """See BlobStore.shelve."""
-        _check_name(name)
-        if name in self.disk.blobs:
-            self.disk.trash[name] = self.disk.blobs.pop(name)
-
-    def unshelve(self, name: str) -> None:
-        """See BlobStore.unshelve."""
-        _check_name(name)
-        if name in self.disk.trash:
-            self.disk.blobs[name] = self.disk.trash.pop(name)
-
-    def abandon(self, name: str) -> None:
-        """See BlobStore.abandon."""
-        self._active.discard(name)
-
-    def open(self, name: str) -> BinaryIO:
-        """See BlobStore.open."""
-        _check_name(name)
-        if name in self.disk.blobs:
-            return io.BytesIO(self.disk.blobs[name])
-        for (_, provisional_name), data in self.disk.provisional.items():
-            if provisional_name == name:
-                return io.BytesIO(data)
-        if name in self.disk.trash:
-            return io.BytesIO(self.disk.trash[name])
-        raise FileNotFoundError(name)
-
-    def is_settled(self, name: str) -> bool:
-        """See BlobStore.is_settled."""
-        return name in self.disk.blobs
-
-    def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
-        """See BlobStore.arrange."""
-        for name in trashed:
-            self.shelve(name)
-        for name in list(self.disk.trash):
-            if living([parse_image_ref(name).id]):
-                self.unshelve(name)
-                if not living([parse_image_ref(name).id]):
-                    self.shelve(name)
-
-    def quarantine(self, name: str) -> None:
-        """See BlobStore.quarantine."""
-        for place in (self.disk.blobs, self.disk.trash):
-            if name in place:
-                self.disk.damaged[name] = place.pop(name)
-
-    def lift_quarantine(self, name: str) -> None:
-        """See BlobStore.lift_quarantine."""
-        self.disk.damaged.pop(name, None)
-
-    def is_quarantined(self, name: str) -> bool:
-        """See BlobStore.is_quarantined."""
-        return name in self.disk.damaged
-
-    def names(self) -> Iterator[str]:
-        """See BlobStore.names."""
-        yield from list(self.disk.blobs)
-        yield from list(self.disk.trash)
-
-    def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
-        """See BlobStore.sweep."""
-        left = [key for key in self.disk.provisional if self._is_left_over(*key)]
-        wanted = known([parse_image_ref(name).id for _, name in left]) if left else set()
-        swept = 0
-        for key in left:
-            data = self.disk.provisional.pop(key)
-            if parse_image_ref(key[1]).id in wanted:
-                self.disk.blobs[key[1]] = data
-            else:
-                swept += 1
-        for image_id in trashed(wanted) if wanted else ():
-            for _, name in left:
-                if parse_image_ref(name).id == image_id:
-                    self.shelve(name)
-        return swept
-
-    def check(self) -> None:
-        """See BlobStore.check."""
-
-    def free_bytes(self) -> int:
-        """See BlobStore.free_bytes."""
-        return 2**40
-
-    def _is_left_over(self, process: int, name: str) -> bool:
-        if process == self._process:
-            return name not in self._active
-        return process not in self.disk.alive
-
-
-def _check_name(name: str) -> None:
-    if parse_image_ref(name).extension is None:
-        raise InvalidImageId(name[:80])
 
 
 @dataclass

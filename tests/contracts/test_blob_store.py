@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,24 +11,9 @@ import pytest
 from image_service.domain.image import parse_image_ref
 from image_service.domain.ports import BlobStore
 from image_service.errors import InvalidImageId, StorageUnavailable
-from tests.contracts.adapters import STORES, Process, new_name
+from tests.contracts.adapters import Process, new_name
 
 DATA = bytes(range(256)) * 500
-
-
-@pytest.fixture(params=sorted(STORES))
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return STORES[request.param](tmp_path)
-
-
-@pytest.fixture
-def process(stores: Any) -> Process:
-    return stores.start()
-
-
-@pytest.fixture
-def store(process: Process) -> BlobStore:
-    return process.adapter
 
 
 def knowing(*names: str) -> Callable[[Collection[str]], set[str]]:

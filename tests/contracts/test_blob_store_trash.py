@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from image_service.domain.ports import BlobStore
-from tests.contracts.adapters import STORES, Process, new_name
+from tests.contracts.adapters import Process, new_name
 from tests.contracts.test_blob_store import DATA, content, knowing, settled
-
-
-@pytest.fixture(params=sorted(STORES))
-def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return STORES[request.param](tmp_path)
-
-
-@pytest.fixture
-def process(stores: Any) -> Process:
-    return stores.start()
-
-
-@pytest.fixture
-def store(process: Process) -> BlobStore:
-    return process.adapter
 
 
 def test_what_is_shelved_has_no_final_place_but_can_be_read_and_put_back(store: BlobStore) -> None:

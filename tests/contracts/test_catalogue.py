@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,16 +16,9 @@ from image_service.domain.listing import parse_list_query
 from image_service.domain.ports import Catalogue, DuplicateRequest, FormatTotals, RequestKey
 from image_service.errors import Busy, ImageServiceError, InvalidArgument
 from image_service.testing import NOON_MS
-from tests.contracts.adapters import CATALOGUES, Process, new_image
+from tests.contracts.adapters import Process, new_image
 
 ANY = "img_1700000000000_abcdefghij0123456789"
-
-
-@pytest.fixture(params=sorted(CATALOGUES))
-def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made = CATALOGUES[request.param](tmp_path)
-    yield made
-    made.stop()
 
 
 @pytest.fixture
@@ -295,7 +286,7 @@ def test_a_removed_images_tags_are_gone_too(catalogue: Catalogue) -> None:
 def test_a_filtered_listing_is_counted_no_further_than_it_says(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("image_service.catalogue.sql", "image_service.testing.fakes"):
+    for module in ("image_service.catalogue.pages", "image_service.testing.fakes"):
         monkeypatch.setattr(f"{module}.COUNTED_AT_MOST", 5)
     for count in range(1, 8):
         catalogue.add(new_image())

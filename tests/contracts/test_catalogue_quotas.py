@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,20 +11,7 @@ from image_service.domain.quota import Quota, Quotas, Used
 from image_service.errors import QuotaExceeded
 from image_service.native import threading
 from image_service.testing import NOON_MS
-from tests.contracts.adapters import CATALOGUES, SqliteCatalogues, new_image
-
-
-@pytest.fixture(params=sorted(CATALOGUES))
-def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made = CATALOGUES[request.param](tmp_path)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def catalogue(catalogues: Any) -> Catalogue:
-    adapter: Catalogue = catalogues.start().adapter
-    return adapter
+from tests.contracts.adapters import SqliteCatalogues, new_image
 
 
 def of_store(*, files: int = 0, size_bytes: int = 0) -> Quotas:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +14,9 @@ from image_service.domain.listing import parse_list_query
 from image_service.domain.ports import Catalogue, DuplicateRequest, FormatTotals, RequestKey
 from image_service.domain.quota import Used
 from image_service.testing import NOON_MS
-from tests.contracts.adapters import CATALOGUES, new_image
+from tests.contracts.adapters import new_image
 
 KEY = RequestKey("delivery:k", NOON_MS)
-
-
-@pytest.fixture(params=sorted(CATALOGUES))
-def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
-    made = CATALOGUES[request.param](tmp_path)
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def catalogue(catalogues: Any) -> Catalogue:
-    adapter: Catalogue = catalogues.start().adapter
-    return adapter
 
 
 def in_trash(image: Image, deleted_ms: int = NOON_MS) -> Image:

@@ -1,0 +1,67 @@
+"""Pages of the listing: keyset walks along one index each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.ports import Page
+from .records import from_row
+from .tables import image_tags, images, listed, totals
+
+_ORDER_COLUMNS = {
+    "createdAt": images.c.created_ms,
+    "filename": images.c.filename_folded,
+    "sizeBytes": images.c.size_bytes,
+}
+
+
+def read_page(connection: sa.Connection, query: ListQuery) -> Page:
+    """Return the page that a query asks for; see Catalogue.page."""
+    rows = connection.execute(_page_statement(query)).mappings().all()
+    count = _filtered_total if query.is_filtered else count_all
+    total = count(connection, query)
+    return Page(
+        images=tuple(from_row(dict(row)) for row in rows[: query.limit]),
+        has_more=len(rows) > query.limit,
+        total=min(total, COUNTED_AT_MOST) if query.is_filtered else total,
+        total_is_exact=not query.is_filtered or total <= COUNTED_AT_MOST,
+    )
+
+
+def count_all(connection: sa.Connection, query: ListQuery) -> int:
+    """Return how many images there are, or in the trash: in constant time."""
+    files = totals.c.trashed_files if query.trashed else totals.c.files
+    return int(connection.scalar(sa.select(sa.func.sum(files))) or 0)
+
+
+def _page_statement(query: ListQuery) -> sa.Select[Any]:
+    column = _ORDER_COLUMNS[query.order]
+    statement = sa.select(*listed).where(*_conditions(query))
+    if query.after:
+        here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
+        statement = statement.where(here < last if query.descending else here > last)
+    order = sa.desc if query.descending else sa.asc
+    return statement.order_by(order(column), order(images.c.id)).limit(query.limit + 1)
+
+
+def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
+    found = sa.select(images.c.id).where(*_conditions(query)).limit(COUNTED_AT_MOST + 1)
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
+
+
+def _conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
+    tagged = sa.select(image_tags.c.image_id).where(image_tags.c.tag == query.tag)
+    wanted = (
+        (query.format, lambda v: images.c.format == v.value),
+        (query.tag, lambda _: images.c.id.in_(tagged)),
+        (query.filename, lambda v: images.c.filename_folded.contains(v, autoescape=True)),
+        (query.created_from_ms, lambda v: images.c.created_ms >= v),
+        (query.created_until_ms, lambda v: images.c.created_ms < v),
+        (query.min_bytes, lambda v: images.c.size_bytes >= v),
+        (query.max_bytes, lambda v: images.c.size_bytes <= v),
+    )
+    state = images.c.deleted_ms.is_not(None) if query.trashed else images.c.deleted_ms.is_(None)
+    return [state, *(condition(value) for value, condition in wanted if value is not None)]

@@ -1,0 +1,47 @@
+"""Every store and every catalogue, for the suites that all of them pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service.domain.ports import BlobStore, Catalogue
+from tests.contracts.adapters import CATALOGUES, STORES, Process
+
+
+@pytest.fixture(params=sorted(CATALOGUES))
+def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    """Processes on one catalogue."""
+    made = CATALOGUES[request.param](tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def catalogue(catalogues: Any) -> Catalogue:
+    """The first of them."""
+    adapter: Catalogue = catalogues.start().adapter
+    return adapter
+
+
+@pytest.fixture(params=sorted(STORES))
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Processes on one store."""
+    return STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+def process(stores: Any) -> Process:
+    """The first of them."""
+    made: Process = stores.start()
+    return made
+
+
+@pytest.fixture
+def store(process: Process) -> BlobStore:
+    """Its store."""
+    adapter: BlobStore = process.adapter
+    return adapter
