@@ -62,7 +62,7 @@ def test_everything_that_is_wrong_is_found() -> None:
     checked = Checked(trash_retention_days=1)
     checked.world.manager.remove(checked.images[0].id)
     in_trash, damaged, missing = checked.flip(0), checked.flip(1), checked.lose(2)
-    orphan = f"{checked.images[0].id[:-1]}0.png"
+    orphan = f"{checked.images[0].id}0.png"
     checked.world.disk.blobs[orphan] = b"x"
     checked.world.disk.blobs["notes.txt"] = b"mine"
     done = checked.run()
