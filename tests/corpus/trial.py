@@ -34,7 +34,8 @@ _SAMPLED_EVERY_S = 0.02
 class Trial:
     """What became of a file: outcome is an error's code, "accepted", or an exception's name.
 
-    cpu_seconds: what the workers worked; infinite when one of them died, as it can't be known.
+    cpu_seconds: what the workers worked; where one was ended at its limit of processor time, that;
+    infinite when one died otherwise, as it can't be known.
     """
 
     file: HostileFile
@@ -70,17 +71,18 @@ def look_at(engine: PooledEngine, data: bytes) -> None:
 def try_out(pool: WorkerPool, file: HostileFile) -> Trial:
     """Give file to the pool."""
     data = file.data
-    outcome = "accepted"
+    outcome, why = "accepted", ""
     with _peak_of(pool) as peaks:
         before, started = _cpu_seconds(pool), time.perf_counter()
         try:
             look_at(PooledEngine(pool), data)
         except ImageServiceError as exc:
-            outcome = exc.code
+            outcome, why = exc.code, str(exc)
         except Exception as exc:  # noqa: BLE001 - whatever it is, the test is told of it
             outcome = repr(exc)[:200]
         seconds = time.perf_counter() - started
-        cpu_seconds = _spent(before, _cpu_seconds(pool))
+        is_out_of_time = f"more than {pool.cpu_s:g} s of a processor" in why
+        cpu_seconds = pool.cpu_s if is_out_of_time else _spent(before, _cpu_seconds(pool))
     return Trial(file, outcome, seconds, cpu_seconds, max(peaks, default=0.0))
 
 
