@@ -26,6 +26,7 @@ from benchmarks import pictures
 from benchmarks.report import Bar, add_report_options, finish, table
 from benchmarks.stats import Spread, rounded, rounds
 from image_service.domain.formats import Format
+from image_service.domain.image import PictureFacts
 from image_service.domain.transform import Transform
 from image_service.imaging.examine import set_up
 from image_service.imaging.limits import Limits
@@ -66,7 +67,7 @@ class Contender:
 
 def ours(data: bytes, *, shrink_on_load: bool) -> Contender:
     """Return our way, as a worker does it."""
-    source = Source(data, Format.JPEG, 1, 1, 0)
+    source = Source(data, PictureFacts(Format.JPEG, 0, 0))
     wanted = Transform("force", WIDTH, HEIGHT, format=Format.JPEG, quality=QUALITY)
     lossless = Transform("force", WIDTH, HEIGHT, format=Format.PNG)
 

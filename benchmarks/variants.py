@@ -6,6 +6,7 @@ python -m benchmarks.variants [--thumbor DIR] [--ipx DIR] [--photos DIR]      ab
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import urllib.request
@@ -13,6 +14,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks import pictures
 from benchmarks.likeness import likeness, reference, size_of
@@ -26,15 +29,25 @@ CLIENTS = 4
 OURS, BARE = "image_service", "floor: bare handler"
 CACHED = "cached, about 50 KB"
 CACHED_SIDE_PX, CACHED_CALLS = 620, 2000
+# Less is no difference: a step of the quality is more.
+EQUAL_SSIM = 0.001
+# So far from the quality of a task others are tried, to compare results of equal size.
+NEARBY = 5
+_QUALITY_HEADINGS = ("task", "contender", "bytes", "SSIM to a float reference", "ours in its bytes")
 
 
 @dataclass(frozen=True)
 class Contest:
-    """A task on some sources. bars: how many times the better peer's rate, thumbor's, or ipx's."""
+    """A task on some sources. bars: how many times the better peer's rate, thumbor's, or ipx's.
+
+    is_first: every picture is asked for once, right after it was uploaded; else many times, each
+    time for another variant.
+    """
 
     task: Task
     sources: tuple[Path, ...]
     calls: int
+    is_first: bool = False
     best_bar: float = 0.0
     thumbor_bar: float = 0.0
     ipx_bar: float = 0.0
@@ -50,6 +63,7 @@ def contests(photos: Path | None) -> list[Contest]:
         Contest(Task("WebP from 6 MP", 512, "webp", 75), medium, 120, best_bar=1.15),
         Contest(Task("AVIF from 6 MP", 512, "avif", 65), medium, 40, best_bar=2.0),
         Contest(Task("PNG to PNG", 256, "png", 80), pngs, 120, thumbor_bar=1.1, ipx_bar=1.0),
+        Contest(Task("JPEG, each photo's first", 512, "jpg", 80), medium, 100, is_first=True),
     ]
 
 
@@ -66,15 +80,15 @@ class Numbers:
 
 
 def urls_of(
-    rig: Rig, contest: Contest, peers: Sequence[Peer], ids: dict[Path, str]
+    rig: Rig, contest: Contest, peers: Sequence[Peer], ids: Sequence[str]
 ) -> dict[str, list[str]]:
-    """Return the addresses of a contest's results by contender, one for each source."""
+    """Return the addresses of a contest's results by contender, one for each image or source."""
     task = contest.task
     ours = [
         f"{rig.url}/img/insecure/rs:fit:{task.side_px}:{task.side_px}/q:{task.quality}"
         # An offset that moves nothing, for nothing is cut, and makes another variant.
-        f"/g:ce:{{n}}/plain/{ids[source]}@{task.extension}"
-        for source in contest.sources
+        f"/g:ce:{{n}}/plain/{image_id}@{task.extension}"
+        for image_id in ids
     ]
     theirs = {
         peer.name: [peer.url(task, source.name) for source in contest.sources] for peer in peers
@@ -82,37 +96,82 @@ def urls_of(
     return {OURS: ours, **theirs}
 
 
-def judged(
-    rig: Rig, contest: Contest, peers: Sequence[Peer], ids: dict[Path, str]
-) -> list[list[str]]:
-    """Return rows of how true and how large each contender's results are."""
-    rows = []
-    for name, urls in urls_of(rig, contest, peers, ids).items():
-        files = []
-        for url in urls:
-            with urllib.request.urlopen(url.replace("{n}", "0")) as answer:
-                files.append(answer.read())
-        alike = [
-            likeness(data, reference(source, size_of(data)))
-            for data, source in zip(files, contest.sources, strict=True)
-        ]
-        mean_bytes = sum(map(len, files)) / len(files)
-        rows.append(
-            [contest.task.name, name, f"{mean_bytes:,.0f}", f"{statistics.mean(alike):.4f}"]
+@dataclass(frozen=True)
+class Judged:
+    """How large and how true a contender's results are.
+
+    as_small: our results' SSIM at as many bytes, between the two qualities that lead to nearly as
+    many; None where quality means nothing.
+    """
+
+    task: str
+    name: str
+    mean_bytes: float
+    ssim: float
+    as_small: float | None = None
+
+    @property
+    def row(self) -> list[str]:
+        """A row of the table."""
+        as_small = "" if self.as_small is None else f"{self.as_small:.4f}"
+        return [self.task, self.name, f"{self.mean_bytes:,.0f}", f"{self.ssim:.4f}", as_small]
+
+
+def judged(rig: Rig, contest: Contest, peers: Sequence[Peer], ids: Sequence[str]) -> list[Judged]:
+    """Return how large and how true each contender's results are."""
+    task = contest.task
+    urls = urls_of(rig, contest, peers, ids)
+    files = {name: [_got(url) for url in each] for name, each in urls.items()}
+    tried = [
+        [_got(url.replace(f"q:{task.quality}/", f"q:{quality}/")) for url in urls[OURS]]
+        for quality in range(task.quality - NEARBY, task.quality + NEARBY + 1)
+        if not task.is_lossless
+    ]
+    # Files grow with the quality.
+    sizes = [_mean_bytes(each) for each in tried]
+    alike = [_mean_likeness(each, contest.sources) for each in tried]
+    return [
+        Judged(
+            task.name,
+            name,
+            _mean_bytes(each),
+            _mean_likeness(each, contest.sources),
+            float(np.interp(_mean_bytes(each), sizes, alike)) if tried and name != OURS else None,
         )
-    return rows
+        for name, each in files.items()
+    ]
+
+
+def _mean_bytes(files: Sequence[bytes]) -> float:
+    return statistics.mean(map(len, files))
+
+
+def _got(url: str) -> bytes:
+    with urllib.request.urlopen(url.replace("{n}", "0")) as answer:
+        data: bytes = answer.read()
+    return data
+
+
+def _mean_likeness(files: Sequence[bytes], sources: Sequence[Path]) -> float:
+    return statistics.mean(
+        likeness(data, reference(source, size_of(data)))
+        for data, source in zip(files, sources, strict=True)
+    )
 
 
 def measure(
     rig: Rig,
     contest: Contest,
     peers: Sequence[Peer],
-    ids: dict[Path, str],
+    ids: Sequence[str],
     numbers: Numbers,
     reverse: bool,
 ) -> dict[str, Block]:
     """Measure every contender once; in reverse order every other round."""
     first = numbers.take(contest.calls)
+    if contest.is_first:
+        turns = itertools.islice(itertools.cycle(contest.sources), contest.calls)
+        ids = rig.upload(list(turns))
     workloads = {
         name: Workload("fetch", urls=tuple(urls), first=first, asked="" if name == OURS else name)
         for name, urls in urls_of(rig, contest, peers, ids).items()
@@ -142,7 +201,7 @@ def measure_cached(rig: Rig, image_id: str, reverse: bool) -> dict[str, Block]:
     }
 
 
-def bars(all_contests: Sequence[Contest], blocks: Blocks) -> list[Bar]:
+def bars(all_contests: Sequence[Contest], blocks: Blocks, quality: Sequence[Judged]) -> list[Bar]:
     """Return the promises, with what was measured."""
     found = []
     for contest in all_contests:
@@ -160,6 +219,11 @@ def bars(all_contests: Sequence[Contest], blocks: Blocks) -> list[Bar]:
             if bar and peer in times:
                 name = f"{contest.task.name}: variants/s, times {peer}'s"
                 found.append(Bar(name, times[peer], bar, at_least=True))
+    for each in quality:
+        if each.as_small is not None:
+            name = f"{each.task}: SSIM in {each.name}'s bytes, beyond its own"
+            more = Spread.of([each.as_small - each.ssim])
+            found.append(Bar(name, more, -EQUAL_SSIM, at_least=True))
     cached = blocks[CACHED]
     share = ratios(cached[OURS], cached[BARE], of="rate")
     found.append(Bar("cached: variants/s, times a bare handler's", share, 0.8, at_least=True))
@@ -195,25 +259,31 @@ def main() -> int:
                 for name, block in cached.items():
                     blocks[CACHED][name].append(block)
                 for contest in planned:
-                    told = measure(rig, contest, peers, ids, numbers, bool(number % 2))
+                    its_ids = [ids[path] for path in contest.sources]
+                    told = measure(rig, contest, peers, its_ids, numbers, bool(number % 2))
                     for name, block in told.items():
                         blocks[contest.task.name][name].append(block)
-            quality = [row for contest in planned for row in judged(rig, contest, peers, ids)]
+            quality = [
+                each
+                for contest in planned
+                if not contest.is_first
+                for each in judged(rig, contest, peers, [ids[path] for path in contest.sources])
+            ]
     rows = [
         [task, name, *block_cells(measured)]
         for task, contenders in blocks.items()
         for name, measured in contenders.items()
     ]
     print("\n" + table(("task", "contender", *HEADINGS), rows))
-    print("\n" + table(("task", "contender", "bytes", "SSIM to a float reference"), quality))
+    print("\n" + table(_QUALITY_HEADINGS, [each.row for each in quality]))
     figures = {
-        "quality": quality,
+        "quality": [asdict(each) for each in quality],
         "blocks": {
             task: {name: [asdict(block) for block in told] for name, told in contenders.items()}
             for task, contenders in blocks.items()
         },
     }
-    return finish("variants", bars(planned, blocks), figures, options.out)
+    return finish("variants", bars(planned, blocks, quality), figures, options.out)
 
 
 if __name__ == "__main__":

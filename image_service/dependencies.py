@@ -41,6 +41,7 @@ from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
 from .manager import StorageManager
+from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
 from .storage import HostLock, LeaseBook, LocalStore, LocalVariants
@@ -174,7 +175,14 @@ class Application:
             Format.WEBP: settings.quality_webp,
             Format.AVIF: settings.quality_avif,
         }
-        variants = Variants(manager, renderer, self._cache, self.clock, qualities)
+        renders = Renders(
+            manager,
+            renderer,
+            self._cache,
+            self.clock,
+            keeps_mezzanines=settings.keeps_mezzanines,
+        )
+        variants = Variants(manager, renders, self._cache, self.clock, qualities)
         self.variants = self._off_hub(variants)
         self.cache_counts = variants.counts
         # What of them needs no native thread.

@@ -106,6 +106,7 @@ class Settings(BaseModel):
     watermark_path: Path | None = None
     watermarks: dict[str, Path] = {}
     shrink_on_load: bool = True
+    mezzanines: bool = True
     render_workers: int = Field(0, ge=0, le=256)
     render_queue: int = Field(64, ge=0, le=10_000)
     render_memory_bytes: int = Field(2048 * MIB, ge=128 * MIB, le=2**40)
@@ -315,6 +316,11 @@ class Settings(BaseModel):
             return self.unsigned_variants == "allow"
         has_keys = bool(self.signing_keys.get_secret_value())
         return self.is_loopback_host and not self.public_url and not has_keys
+
+    @property
+    def keeps_mezzanines(self) -> bool:
+        """Tell whether reduced copies of originals are kept in the cache."""
+        return self.mezzanines and self.shrink_on_load and self.cache_bytes > 0
 
     @property
     def quotas(self) -> Quotas:

@@ -12,15 +12,10 @@ from typing import BinaryIO, Protocol, TypeVar
 from .domain.formats import Format, sniff
 from .domain.image import Image, parse_image_ref
 from .domain.negotiation import Resolved, resolve
-from .domain.ports import Clock, Renderer, VariantStore
+from .domain.ports import Clock, VariantStore
 from .domain.transform import Transform
-from .errors import (
-    ImageDamaged,
-    ImageNotFound,
-    StorageFull,
-    StorageUnavailable,
-    VariantFailed,
-)
+from .errors import ImageNotFound, StorageFull, StorageUnavailable, VariantFailed
+from .renders import Renders
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,9 +31,6 @@ class Originals(Protocol):
 
     def get(self, image_id: object) -> Image:
         """Return an image. Raises: InvalidImageId, ImageNotFound."""
-
-    def open_blob(self, image: Image) -> BinaryIO:
-        """Return an image's bytes. Raises: ImageNotFound, ImageDamaged."""
 
     def is_there(self, image: Image) -> bool:
         """Tell whether an image is surely there still, without waiting for anything."""
@@ -93,14 +85,14 @@ class Variants:
     def __init__(
         self,
         originals: Originals,
-        renderer: Renderer,
+        renders: Renders,
         store: VariantStore,
         clock: Clock,
         qualities: Mapping[Format, int],
     ) -> None:
         """Args: qualities: of the lossy formats, 1..100, where a transform names none."""
         self._originals = originals
-        self._renderer = renderer
+        self._renders = renders
         self._store = store
         self._clock = clock
         self._qualities = qualities
@@ -188,13 +180,8 @@ class Variants:
         return _variant(data, made_s, wanted)
 
     def _render(self, wanted: Wanted) -> bytes:
-        image = wanted.image
-        with self._originals.open_blob(image) as file:
-            original = file.read()
-        if len(original) != image.size_bytes:
-            raise ImageDamaged(image.id)
         try:
-            return self._renderer.render(original, image.facts, wanted.transform).data
+            return self._renders.render(wanted.image, wanted.transform)
         except VariantFailed as exc:
             until_ms = self._clock.now_ms() + _FAILED_FOR_MS
             _remember(self._failed, wanted.key, (exc.why, until_ms), most=_FAILURES_REMEMBERED)

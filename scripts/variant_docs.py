@@ -124,8 +124,7 @@ def _variant(data: bytes, options: str, made: Format) -> bytes:
     facts = examine(data, format_, Limits(), strip_mode=Strip.NONE).facts
     asked = parse_options(options.split("/")).transform
     transform = replace(asked, format=made, quality=asked.quality or QUALITY)
-    source = Source(data, format_, facts.orientation, facts.frames, facts.width * facts.height)
-    return render(source, transform, Limits()).data
+    return render(Source(data, facts), transform, Limits()).data
 
 
 if __name__ == "__main__":

@@ -43,6 +43,9 @@ EXTENSIONS: dict[str, Format] = {
 OPTIONAL = frozenset((Format.HEIC,))
 """Formats that are accepted only where their decoder is installed."""
 
+TURNED_BY_DECODER = frozenset((Format.TIFF, Format.HEIC))
+"""Formats whose pixels are upright once they are decoded; of their size Pillow tells so before."""
+
 OTHER_PICTURE_EXTENSIONS = frozenset(
     (
         "ai", "arw", "cdr", "cr2", "cr3", "cur", "dds", "dng", "emf", "eps", "exr", "hdr",

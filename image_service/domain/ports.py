@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO, Protocol
 
 from .formats import Format
 from .image import Blob, Findings, Image, PictureFacts
 from .listing import ListQuery
+from .mezzanine import Use
 from .quota import Quotas, Used
 from .strip import Strip
 from .transform import Transform
@@ -285,21 +286,33 @@ class Analysis(Protocol):
 
 @dataclass(frozen=True)
 class Rendering:
-    """A variant's file. format is another than asked for where that cannot hold the size."""
+    """A variant's file. format is another than asked for where that cannot hold the size.
+
+    mezzanine: the file of the original's, where it was asked for and could be made.
+    """
 
     data: bytes
     format: Format
     width: int
     height: int
+    mezzanine: bytes = field(default=b"", repr=False)
 
 
 class Renderer(Protocol):
     """What makes variants, away from this process."""
 
-    def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
+    def render(
+        self,
+        data: bytes,
+        facts: PictureFacts,
+        transform: Transform,
+        mezzanine: Use = Use.NONE,
+    ) -> Rendering:
         """Return the variant of an original whose bytes these are; blocks until it is made.
 
-        Args: transform: with format and quality resolved.
+        Args:
+            transform: with format and quality resolved.
+            mezzanine: whether data is the original's mezzanine, or that is made, too.
         Raises: CorruptImage, TooManyPixels, TooManyFrames; Busy when no worker could be had.
         """
 

@@ -11,6 +11,7 @@ from ..domain.description import Description
 from ..domain.fingerprint import Fingerprint
 from ..domain.formats import Format
 from ..domain.image import Findings, PictureFacts
+from ..domain.mezzanine import Use
 from ..domain.ports import Rendering
 from ..domain.strip import Strip
 from ..domain.transform import Transform
@@ -59,16 +60,14 @@ class PooledRenderer:
         self._shrink_on_load = shrink_on_load
         self._watermarks = watermarks or {}
 
-    def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
+    def render(
+        self, data: bytes, facts: PictureFacts, transform: Transform, mezzanine: Use = Use.NONE
+    ) -> Rendering:
         """See Renderer.render."""
         request = {
             "do": "render",
-            "source": {
-                "format": facts.format.value,
-                "orientation": facts.orientation,
-                "frames": facts.frames,
-                "pixels": facts.width * facts.height * facts.frames,
-            },
+            "facts": {**vars(facts), "format": facts.format.value},
+            "mezzanine": mezzanine.value,
             "transform": transform.to_json(),
             "watermark": self._watermark(transform),
             "shrink_on_load": self._shrink_on_load,
@@ -78,7 +77,14 @@ class PooledRenderer:
         except CorruptImage as exc:
             # It was sound when it was uploaded: this is about what is asked for.
             raise VariantFailed(str(exc.args[0]).replace("decoding it", "making it")) from exc
-        return Rendering(payload, Format(reply["format"]), reply["width"], reply["height"])
+        end = reply["data_bytes"]
+        return Rendering(
+            data=payload[:end],
+            format=Format(reply["format"]),
+            width=reply["width"],
+            height=reply["height"],
+            mezzanine=payload[end:],
+        )
 
     def _watermark(self, transform: Transform) -> bytes | None:
         name = transform.watermark_name

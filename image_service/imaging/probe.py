@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from PIL import Image, ImageFile, PngImagePlugin, UnidentifiedImageError
 
 from ..domain.description import Description
-from ..domain.formats import Format
+from ..domain.formats import TURNED_BY_DECODER, Format
 from ..domain.image import PictureFacts
 from ..errors import (
     CorruptImage,
@@ -30,9 +30,6 @@ from .limits import Limits
 from .metadata import boxes, describe
 from .metadata.gif import MAX_BLOCKS_IN_ALL, survey
 from .metadata.ifd import read_block
-
-TURNED_BY_DECODER = frozenset((Format.TIFF, Format.HEIC))
-"""Formats whose pixels are upright once they are decoded; of their size Pillow tells so before."""
 
 _TEXTS_PER_CHUNK = 16  # all texts of a PNG together may be so many times as large as one
 _FREE_JPEG_SCANS = 20

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from ..domain.formats import Format, sniff
+from ..domain.formats import TURNED_BY_DECODER, Format, sniff
 from ..domain.geometry import Plan, crop_box, plan, position, source_box
+from ..domain.image import PictureFacts
+from ..domain.mezzanine import Mezzanine, Use, mezzanine_of
 from ..domain.ports import Rendering
 from ..domain.transform import Transform, Trim
 from ..domain.turns import UPRIGHT, Box, Size, before_turn, combined, then, turned_size
 from ..errors import TooManyFrames, TooManyPixels
-from . import color, decoders, smart, vips
+from . import color, decoders, mezzanine, smart, vips
 from . import trim as trimming
 from .compose import composed
 from .encode import encode, possible_format, takes_alpha, takes_profile
@@ -24,7 +26,7 @@ from .filters import filtered
 from .frames import Frames, plays, read_frames, same_mode
 from .limits import Limits
 from .notes import kept_notes
-from .probe import TURNED_BY_DECODER, translated
+from .probe import translated
 from .scaling import draft, resized
 
 _ANIMATED = frozenset((Format.GIF, Format.WEBP, Format.PNG, Format.AVIF))
@@ -35,13 +37,23 @@ _BACK = {6: 8, 8: 6}
 
 @dataclass(frozen=True)
 class Source:
-    """An original: its bytes and what the catalogue knows about them; pixels: of all frames."""
+    """An original: what the catalogue knows about it, and its bytes or its mezzanine's."""
 
     data: bytes
-    format: Format
-    orientation: int
-    frames: int
-    pixels: int
+    facts: PictureFacts
+    mezzanine: Use = Use.NONE
+
+    @property
+    def data_format(self) -> Format:
+        """The format of the bytes."""
+        if self.mezzanine is Use.SOURCE and self.reduction:
+            return self.reduction.format
+        return self.facts.format
+
+    @functools.cached_property
+    def reduction(self) -> Mezzanine | None:
+        """What the mezzanine is, where it is used or wanted."""
+        return None if self.mezzanine is Use.NONE else mezzanine_of(self.facts)
 
 
 def render(
@@ -60,11 +72,12 @@ def render(
     Raises: CorruptImage, TooManyPixels, TooManyFrames; MemoryError.
     """
     assert transform.format
-    with translated(limits), decoders.opened(source.data, source.format) as picture:
+    with translated(limits), decoders.opened(source.data, source.data_format) as picture:
         opened = _Opened(picture, source, transform)
+        notes = kept_notes(picture, source.data, transform, opened.kept_profile)
+        left = opened.reduce() if source.mezzanine is Use.MAKE else b""
         mark = _watermark(watermark) if watermark and transform.watermark else None
         frames = _Renderer(opened, transform, limits, mark, shrink_on_load).frames()
-        notes = kept_notes(picture, source.data, transform, opened.kept_profile)
         for each in frames.pictures:
             each.info = {}  # Pillow's writers would take from it what is not to be kept
     size = frames.first.size
@@ -86,12 +99,14 @@ def render(
         )
     except (OSError, ValueError) as exc:
         raise MemoryError from exc  # so encoders tell of memory that they do not get
-    return Rendering(data, format_, *size)
+    return Rendering(data, format_, *size, left)
 
 
 class _Opened:
-    """An original that is open, and how it must be turned.
+    """An original that is open, perhaps reduced, and how it must be turned.
 
+    full: the size that it stands for, lying as it is stored; zoom: what it is of that, across and
+    down, None for all.
     upright: the turn that shows it as it was photographed; asked: what is asked for on top of it;
     turn: both. profile: of the stored colours. kept_profile: the same where the variant's are, too.
     """
@@ -99,7 +114,11 @@ class _Opened:
     def __init__(self, picture: Image.Image, source: Source, transform: Transform) -> None:
         self.picture = picture
         self.source = source
-        self.upright = _upright(source, transform)
+        self.full = Size(*picture.size)
+        self.zoom: tuple[float, float] | None = None
+        if source.mezzanine is Use.SOURCE and source.reduction:
+            self._stands_for(source.reduction)
+        self.upright = _upright(source.facts, transform)
         self.asked = combined(
             UPRIGHT,
             clockwise=transform.rotate,
@@ -114,13 +133,28 @@ class _Opened:
         strips = transform.strip_color_profile
         self.kept_profile = self.profile if keeps and not strips else None
 
+    def reduce(self) -> bytes:
+        """Go on with the mezzanine of an original, where it can have one; return its file."""
+        source, wanted = self.source, self.source.reduction
+        pixels = mezzanine.reduced(source.data, self.picture, wanted) if wanted else None
+        if wanted is None or pixels is None:
+            return b""
+        # What variants keep, and the profile, which they are converted from.
+        kept = kept_notes(self.picture, source.data, Transform(), self.profile)
+        self.picture = pixels
+        self._stands_for(wanted)
+        return mezzanine.written(pixels, wanted, kept)
 
-def _upright(source: Source, transform: Transform) -> int:
+    def _stands_for(self, reduction: Mezzanine) -> None:
+        self.full, self.zoom = reduction.full, reduction.zoom
+
+
+def _upright(facts: PictureFacts, transform: Transform) -> int:
     """Return the turn from the decoded pixels to how they are to be seen, before what is asked."""
-    if source.format not in TURNED_BY_DECODER:
-        return source.orientation if transform.auto_rotate else UPRIGHT
-    if source.format is Format.TIFF and not transform.auto_rotate:
-        return _BACK.get(source.orientation, source.orientation)
+    if facts.format not in TURNED_BY_DECODER:
+        return facts.orientation if transform.auto_rotate else UPRIGHT
+    if facts.format is Format.TIFF and not transform.auto_rotate:
+        return _BACK.get(facts.orientation, facts.orientation)
     return UPRIGHT
 
 
@@ -131,9 +165,10 @@ class _Pixels:
         self._picture = picture
         self._is_exact = is_exact
         self._data = opened.source.data
-        is_still = opened.source.frames == 1 and picture is opened.picture
-        self._is_png = is_still and opened.source.format is Format.PNG
-        self._is_jpeg = is_still and opened.source.format is Format.JPEG
+        self._zoom = opened.zoom
+        is_still = opened.source.facts.frames == 1 and picture is opened.picture
+        self._is_png = is_still and picture.format == "PNG"
+        self._is_jpeg = is_still and opened.source.facts.format is Format.JPEG
 
     @functools.cached_property
     def whole(self) -> Image.Image:
@@ -150,7 +185,9 @@ class _Pixels:
             fast = vips.resized_file(self._data, self._picture, size, box)
             if fast:
                 return fast
-        return resized(self.whole, stored, box, result, turn, is_exact=self._is_exact)
+        return resized(
+            self.whole, stored, box, result, turn, zoom=self._zoom, is_exact=self._is_exact
+        )
 
 
 class _Renderer:
@@ -175,21 +212,21 @@ class _Renderer:
 
     def frames(self) -> Frames:
         """Return the finished frames: of an animation all, where the new format has them, too."""
-        source, format_ = self._opened.source, self._transform.format
-        if source.frames > 1 and source.format in _ANIMATED and format_ in _ANIMATED:
+        facts, format_ = self._opened.source.facts, self._transform.format
+        if facts.frames > 1 and facts.format in _ANIMATED and format_ in _ANIMATED:
             return self._animation()
         return Frames([self._still()])
 
     def _animation(self) -> Frames:
-        picture, source = self._opened.picture, self._opened.source
+        picture, facts = self._opened.picture, self._opened.source.facts
         transform = replace(self._transform, trim=None)  # frames would differ in size
         size = turned_size(Size(*picture.size), self._opened.turn)
-        self._check(plan(size, transform), frames=source.frames)
+        self._check(plan(size, transform), frames=facts.frames)
         pictures, durations_ms = [], []
-        for pixels, duration_ms in read_frames(picture, source.frames):
+        for pixels, duration_ms in read_frames(picture, facts.frames):
             pictures.append(self._from_pixels(pixels, transform, self._opened.turn))
             durations_ms.append(duration_ms)
-        return Frames(same_mode(pictures), durations_ms, plays(picture, source.format))
+        return Frames(same_mode(pictures), durations_ms, plays(picture, facts.format))
 
     def _still(self) -> Image.Image:
         return self._trimmed(self._transform.trim) if self._transform.trim else self._from_file()
@@ -203,11 +240,12 @@ class _Renderer:
 
     def _from_file(self) -> Image.Image:
         """Render without decoding more of a JPEG than is needed."""
-        picture, turn = self._opened.picture, self._opened.turn
-        stored = Size(*picture.size)
+        opened, turn = self._opened, self._opened.turn
+        picture, stored = opened.picture, opened.full
         planned = plan(turned_size(stored, turn), self._transform)
         self._check(planned)
-        if self._opened.source.format is Format.JPEG and self._shrink_on_load:
+        is_jpeg = opened.source.facts.format is Format.JPEG
+        if is_jpeg and opened.zoom is None and self._shrink_on_load:
             stored_crop, stored_scaled = (
                 (planned.crop, planned.scaled)
                 if turned_size(stored, turn) == stored

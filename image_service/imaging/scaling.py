@@ -6,14 +6,12 @@ import math
 
 from PIL import Image
 
+from ..domain.mezzanine import GAP
 from ..domain.turns import Box, Size, turned_size
 from . import vips
 
 # Of other formats than JPEG, what is shrunk by more is first reduced to so many times the size.
 _REDUCING_GAP = 2.0
-# A JPEG's decoder scales by whole blocks, which blurs or aliases: right at the size that is wanted
-# it shows (37 dB of what filtering gives), from here on it does not (42 dB and more).
-_DRAFT_GAP = 1.3
 
 
 def draft(picture: Image.Image, crop: Size, scaled: Size) -> None:
@@ -22,25 +20,37 @@ def draft(picture: Image.Image, crop: Size, scaled: Size) -> None:
     Args: crop: a part's size as it is stored; scaled: what that will be resized to.
     """
     wanted = (
-        max(1, math.ceil(picture.width * scaled.width / crop.width * _DRAFT_GAP)),
-        max(1, math.ceil(picture.height * scaled.height / crop.height * _DRAFT_GAP)),
+        max(1, math.ceil(picture.width * scaled.width / crop.width * GAP)),
+        max(1, math.ceil(picture.height * scaled.height / crop.height * GAP)),
     )
     picture.draft(None, wanted)
-    # All at once rather than 64 KB at a time, with what each left copied before the next.
+    decode_at_once(picture)
+
+
+def decode_at_once(picture: Image.Image) -> None:
+    """Have a JPEG read in one piece, not 64 KB at a time with what each left copied."""
     setattr(picture, "decodermaxblock", 2**24)  # noqa: B010 - not in the types
 
 
 def resized(
-    pixels: Image.Image, stored: Size, box: Box, result: Size, turn: int, *, is_exact: bool = False
+    pixels: Image.Image,
+    stored: Size,
+    box: Box,
+    result: Size,
+    turn: int,
+    *,
+    zoom: tuple[float, float] | None = None,
+    is_exact: bool = False,
 ) -> Image.Image:
     """Return the box of the stored picture at the size it has before it is turned.
 
     Args:
         pixels: the picture, perhaps drafted; stored: its size in full; result: after turning.
+        zoom: pixels' scale, where it is not one that a JPEG is decoded at.
         is_exact: every pixel is to be filtered, whatever that takes.
     """
     size = turned_size(result, turn)
-    x, y = _zoom(Size(*pixels.size), stored)
+    x, y = zoom or _zoom(Size(*pixels.size), stored)
     inner = Box(
         max(0.0, box.left * x),
         max(0.0, box.top * y),

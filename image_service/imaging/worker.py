@@ -14,6 +14,8 @@ import sys
 from typing import Any
 
 from ..domain.formats import Format
+from ..domain.image import PictureFacts
+from ..domain.mezzanine import Use
 from ..domain.strip import Strip
 from ..domain.transform import Transform
 from ..errors import CorruptImage, ImageServiceError
@@ -74,7 +76,8 @@ def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict
 
 
 def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
-    source = Source(data, **{**request["source"], "format": Format(request["source"]["format"])})
+    facts = PictureFacts(**{**request["facts"], "format": Format(request["facts"]["format"])})
+    source = Source(data, facts, Use(request["mezzanine"]))
     transform = Transform.from_json(request["transform"])
     rendered = render(
         source,
@@ -83,13 +86,15 @@ def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[
         watermark=request["watermark"],
         shrink_on_load=request["shrink_on_load"],
     )
+    pixels = facts.width * facts.height * facts.frames
     reply = {
         "format": rendered.format.value,
         "width": rendered.width,
         "height": rendered.height,
-        "large": max(source.pixels, rendered.width * rendered.height) > _LARGE_PIXELS,
+        "data_bytes": len(rendered.data),
+        "large": max(pixels, rendered.width * rendered.height) > _LARGE_PIXELS,
     }
-    return reply, rendered.data
+    return reply, rendered.data + rendered.mezzanine
 
 
 def _decode(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:

@@ -6,6 +6,7 @@ import io
 from typing import Any
 
 import eventlet
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -238,3 +239,23 @@ def test_downloads_that_wait_for_renders_leave_room_for_uploads(
     replies = [green.wait() for green in waiting]
     codes = [reply.get("error", {}).get("code") for reply in replies]
     assert sorted(codes, key=str) == [None] * 4 + ["busy"] * 2
+
+
+def test_what_a_variant_leaves_for_others_goes_with_its_image(service: Service) -> None:
+    image_id = service.upload(noise(1200, "png"), "large.png")["imageId"]
+    cache = service.app.settings.cache_path
+    first = service.get(path(image_id, "w:300", "@png"))[1]
+    (mezzanine,) = cache.rglob(f"{image_id}/mezzanine*")
+    with Image.open(mezzanine) as picture:
+        assert picture.size == (672, 672)
+    mezzanine.write_bytes(mezzanine.read_bytes()[:1000])
+    second = service.get(path(image_id, "w:301", "@png"))[1]
+    assert opened(second).size == (301, 301), "a damaged one is of no consequence"
+    with Image.open(mezzanine) as picture:
+        picture.load()
+    third = service.get(path(image_id, "w:300/scp:0", "@png"))[1]
+    alike = [np.asarray(opened(body)).astype(int) for body in (first, third)]
+    assert 0 < np.abs(alike[0] - alike[1]).mean() <= 3, "noise, which nothing is lost of but itself"
+    with service.rpc() as rpc:
+        rpc.delete_image(image_id)
+    assert not list(cache.rglob(f"{image_id}/*"))

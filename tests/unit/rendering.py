@@ -10,6 +10,8 @@ import numpy as np
 from PIL import Image
 
 from image_service.domain.formats import Format, sniff
+from image_service.domain.image import PictureFacts
+from image_service.domain.mezzanine import Use
 from image_service.domain.ports import Rendering
 from image_service.domain.transform import Transform
 from image_service.imaging.limits import Limits
@@ -26,16 +28,20 @@ def rendered(
     limits: Limits | None = None,
     mark: bytes | None = None,
     shrink_on_load: bool = True,
+    facts: PictureFacts | None = None,
+    mezzanine: Use = Use.NONE,
     **wanted: Any,
 ) -> Rendering:
     """Return the variant of a file.
 
-    mark: the file of the watermark. wanted: a Transform's fields, to PNG unless they say else.
+    mark: the file of the watermark. facts: of the original, where its mezzanine matters.
+    wanted: a Transform's fields, to PNG unless they say else.
     """
     format_ = sniff(data)
     assert format_
     transform = Transform(**{"format": Format.PNG, "quality": QUALITY, **wanted})
-    source = Source(data, format_, orientation, frames, 0)
+    facts = facts or PictureFacts(format_, 0, 0, frames, orientation=orientation)
+    source = Source(data, facts, mezzanine)
     return render(
         source, transform, limits or Limits(), watermark=mark, shrink_on_load=shrink_on_load
     )

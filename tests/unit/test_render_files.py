@@ -14,6 +14,7 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from image_service.domain.formats import Format, sniff
+from image_service.domain.image import PictureFacts
 from image_service.domain.transform import Gravity, Padding, Transform
 from image_service.errors import CorruptImage, TooManyFrames, TooManyPixels, TruncatedImage
 from image_service.imaging.examine import set_up
@@ -300,7 +301,9 @@ def test_damaged_data_is_told_to_be_and_nothing_else(
         damaged = bytes(mutant[: chance.randrange(16, len(mutant))] if number % 4 == 0 else mutant)
         transform = Transform(quality=60, **WANTED[number % len(WANTED)])
         try:
-            made = render(Source(damaged, format_, 1, frames, 768), transform, Limits())
+            made = render(
+                Source(damaged, PictureFacts(format_, 32, 24, frames)), transform, Limits()
+            )
         except (CorruptImage, TooManyPixels):
             refused += 1
         else:

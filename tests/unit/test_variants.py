@@ -8,9 +8,11 @@ import pytest
 
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
+from image_service.domain.mezzanine import Use
 from image_service.domain.ports import Rendering
 from image_service.domain.transform import Transform
 from image_service.errors import ImageNotFound, StorageUnavailable, VariantFailed
+from image_service.renders import Renders
 from image_service.testing import FixedClock, jpeg
 from image_service.variants import Variants
 from tests.unit.faults import PICTURE, World
@@ -28,8 +30,15 @@ class StubRenderer:
         self.data = MADE
         self.failure: Exception | None = None
 
-    def render(self, data: bytes, facts: PictureFacts, transform: Transform) -> Rendering:
+    def render(
+        self,
+        data: bytes,
+        facts: PictureFacts,
+        transform: Transform,
+        mezzanine: Use = Use.NONE,
+    ) -> Rendering:
         assert data == PICTURE
+        assert mezzanine is Use.NONE
         self.calls += 1
         if self.failure:
             raise self.failure
@@ -48,9 +57,10 @@ class Place:
         self.renderer = StubRenderer()
         self.clock = FixedClock()
         self.store = self.world.variants
-        self.variants = Variants(
-            self.world.manager, self.renderer, self.store, self.clock, QUALITIES
+        renders = Renders(
+            self.world.manager, self.renderer, self.store, self.clock, keeps_mezzanines=True
         )
+        self.variants = Variants(self.world.manager, renders, self.store, self.clock, QUALITIES)
 
     def find(self, **wanted: Any) -> Any:
         return self.variants.find(self.image.id, Transform(format=Format.JPEG, **wanted))

@@ -1,0 +1,135 @@
+"""What variants are made of: originals and mezzanines, on fakes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from image_service.domain.formats import Format
+from image_service.domain.image import PictureFacts
+from image_service.domain.mezzanine import NAME, Use
+from image_service.domain.ports import KeptVariant, Rendering
+from image_service.domain.transform import Transform
+from image_service.errors import ImageDamaged, StorageUnavailable, VariantFailed
+from image_service.renders import Renders
+from image_service.testing import FixedClock
+from tests.unit.faults import PICTURE, World
+
+LARGE = PictureFacts(Format.PNG, 4000, 3000)
+SMALL = Transform(width=300, format=Format.JPEG, quality=80)
+FULL = Transform(format=Format.JPEG, quality=80)
+
+
+class StubRenderer:
+    """A Renderer that tells what it was given, and fails at what it is told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[bytes, Use]] = []
+        self.bad: bytes | None = None
+        self.meanwhile: Any = None
+
+    def render(
+        self,
+        data: bytes,
+        facts: PictureFacts,
+        transform: Transform,
+        mezzanine: Use = Use.NONE,
+    ) -> Rendering:
+        self.asked.append((data, mezzanine))
+        if self.meanwhile:
+            again, self.meanwhile = self.meanwhile, None
+            again()
+        if data == self.bad:
+            raise VariantFailed("it is damaged")
+        left = b"reduced" if mezzanine is Use.MAKE else b""
+        return Rendering(b"made", transform.format or facts.format, 3, 2, left)
+
+    def check(self) -> None:
+        pass
+
+
+class Place:
+    """A world with one large image."""
+
+    def __init__(self, *, keeps_mezzanines: bool = True) -> None:
+        self.world = World()
+        self.image = replace(self.world.manager.add(PICTURE, "a.png"), facts=LARGE)
+        self.renderer = StubRenderer()
+        self.store = self.world.variants
+        self.renders = Renders(
+            self.world.manager,
+            self.renderer,
+            self.store,
+            FixedClock(),
+            keeps_mezzanines=keeps_mezzanines,
+        )
+
+    def render(self, transform: Transform = SMALL) -> bytes:
+        return self.renders.render(self.image, transform)
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place()
+
+
+def test_the_first_small_one_leaves_what_the_others_are_made_of(place: Place) -> None:
+    assert [place.render() for _ in range(3)] == [b"made"] * 3
+    assert place.renderer.asked == [
+        (PICTURE, Use.MAKE), (b"reduced", Use.SOURCE), (b"reduced", Use.SOURCE),
+    ]  # fmt: skip
+    assert place.store.has(place.image.id, NAME)
+
+
+def test_a_large_one_neither_leaves_nor_uses_it(place: Place) -> None:
+    place.render(FULL)
+    place.render()
+    place.render(FULL)
+    assert [use for _, use in place.renderer.asked] == [Use.NONE, Use.MAKE, Use.NONE]
+
+
+def test_without_them_all_are_made_of_the_original() -> None:
+    place = Place(keeps_mezzanines=False)
+    assert [place.render() for _ in range(2)] == [b"made"] * 2
+    assert place.renderer.asked == [(PICTURE, Use.NONE)] * 2
+
+
+def test_one_that_is_damaged_is_made_again(place: Place) -> None:
+    place.render()
+    place.renderer.bad = b"reduced"
+    assert place.render() == b"made"
+    assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.SOURCE, Use.MAKE]
+
+
+def test_it_is_made_once_for_all_that_are_made_at_the_same_time(place: Place) -> None:
+    place.renderer.meanwhile = place.render
+    place.render()
+    assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.NONE]
+
+
+def test_what_failed_leaves_nothing_and_may_be_tried_again(place: Place) -> None:
+    place.renderer.bad = PICTURE
+    for _ in range(2):
+        with pytest.raises(VariantFailed):
+            place.render()
+    assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.MAKE]
+    assert not place.store.has(place.image.id, NAME)
+
+
+def test_a_store_that_fails_costs_the_mezzanine_alone(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> KeptVariant:
+        raise StorageUnavailable("the cache is broken")
+
+    monkeypatch.setattr(place.store, "put", fail)
+    monkeypatch.setattr(place.store, "open", fail)
+    assert place.render() == b"made"
+
+
+def test_an_original_that_lost_bytes_is_told(place: Place) -> None:
+    place.world.disk.blobs[place.image.blob_name] = PICTURE[:-1]
+    with pytest.raises(ImageDamaged):
+        place.render()
