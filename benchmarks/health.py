@@ -98,7 +98,7 @@ def main() -> int:
         workload = Workload("upload hostile", hostile.written())
     else:
         workload = Workload("upload", tuple(pictures.large_photos(options.photos)))
-    with running(callers=UPLOADERS) as rig:
+    with running(callers=UPLOADERS, mezzanines="variant") as rig:
         service = psutil.Process(rig.servers[SERVICE])
         before = service.memory_info().rss
         asker = Callers(rig.uri, 1)

@@ -40,7 +40,7 @@ def main() -> int:
     nest = peer(options.nest)
     photos = pictures.drawn(pictures.SMALL)
     blocks: dict[str, list[Block]] = defaultdict(list)
-    with running(callers=1) as rig:
+    with running(callers=1, mezzanines="variant") as rig:
         ids = rig.upload(photos)
         for number in rounds(options.rounds, options.limit):
             measure(rig, ids, blocks, reverse=bool(number % 2))

@@ -9,7 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from scripts.processes import Child
 
 START_TIMEOUT_S = 60.0
 STOP_GRACE_S = 20.0
+# Longer than a service waits before it takes something up that nobody has asked for.
+LULL_S = 2.5
 
 
 class StartError(Exception):
@@ -71,11 +73,20 @@ class Rig:
             upload = rpc.image_service.upload_image
             return tuple(upload(path.read_bytes(), path.name)["imageId"] for path in paths)
 
+    def wait_for_lull_work(self) -> None:
+        """Return once nothing more has come into the cache for some time."""
+        kept, seen = -1, 0
+        with connected(self.uri) as rpc:
+            while kept != seen:
+                kept, seen = seen, rpc.image_service.get_storage_info()["cacheBytes"]
+                time.sleep(LULL_S)
+
 
 @contextlib.contextmanager
-def running(*, callers: int) -> Iterator[Rig]:
+def running(*, callers: int, **settings: str) -> Iterator[Rig]:
     """Start broker, service, floor and so many callers; stop and remove them all in the end.
 
+    Args: settings: of the service, where it has others than the shipped ones.
     Raises: StartError.
     """
     scratch = RUN_DIR / "bench" / f"run-{os.getpid()}"
@@ -86,7 +97,7 @@ def running(*, callers: int) -> Iterator[Rig]:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
         port = free_ports(1)[0]
-        service = stack.enter_context(_service(node.uri, scratch, port))
+        service = stack.enter_context(_service(node.uri, scratch, port, settings))
         floor_address = f"127.0.0.1:{free_ports(1)[0]}"
         floor = stack.enter_context(_floor(node.uri, scratch, floor_address))
         pool = Callers(node.uri, callers)
@@ -99,8 +110,9 @@ def running(*, callers: int) -> Iterator[Rig]:
 
 
 @contextlib.contextmanager
-def _service(uri: str, scratch: Path, port: int) -> Iterator[Child]:
-    env = os.environ | {
+def _service(uri: str, scratch: Path, port: int, settings: Mapping[str, str]) -> Iterator[Child]:
+    env = os.environ | {f"IMAGE_SERVICE_{name.upper()}": text for name, text in settings.items()}
+    env |= {
         "AMQP_URI": uri,
         "IMAGE_SERVICE_HOST": "localhost",
         "IMAGE_SERVICE_PORT": str(port),

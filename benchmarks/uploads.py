@@ -100,7 +100,7 @@ def main() -> int:
     if nest:
         nest.give([path for paths in drawn.values() for path in paths])
     blocks: Blocks = defaultdict(list)
-    with running(callers=max(CALLERS)) as rig:
+    with running(callers=max(CALLERS), mezzanines="variant") as rig:
         for number in rounds(options.rounds, options.limit):
             print(f"round {number + 1} of {options.rounds}", flush=True)
             measure(rig, nest, blocks, reverse=bool(number % 2))

@@ -40,6 +40,7 @@ from .imaging.decoders import accepted_formats
 from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
+from .lulls import LullWork
 from .manager import StorageManager
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
@@ -196,6 +197,7 @@ class Application:
         self.eager = EagerVariants(
             self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
         )
+        self.lulls = LullWork(renders.would_leave, self._off_hub(renders).leave, self.renders)
         self.signer = Signer(
             read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,

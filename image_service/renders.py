@@ -6,11 +6,17 @@ import contextlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+from .domain.formats import Format
 from .domain.image import Image
 from .domain.mezzanine import NAME, Use, mezzanine_of, serves
 from .domain.ports import Clock, Renderer, VariantStore
 from .domain.transform import Transform
 from .errors import ImageDamaged, StorageFull, StorageUnavailable, VariantFailed
+
+# More than any mezzanine has.
+_LARGEST_BYTES = 2 * 1024 * 1024
+# What is rendered where only the mezzanine is wanted.
+_LEAST = Transform(width=1, height=1, format=Format.JPEG, quality=80)
 
 
 class Blobs(Protocol):
@@ -40,6 +46,20 @@ class Renders:
         self._keeps_mezzanines = keeps_mezzanines
         # Ids of images whose mezzanines are being made: a page asks for many variants at once.
         self._making: set[str] = set()
+
+    def would_leave(self, image: Image) -> bool:
+        """Tell whether an image can have a mezzanine. Waits for nothing."""
+        return self._keeps_mezzanines and mezzanine_of(image.facts) is not None
+
+    def leave(self, image: Image) -> None:
+        """Make an image's mezzanine, unless it is there or something else would have to go for it.
+
+        Raises: as render() does.
+        """
+        with self._store.only_one(image.id, NAME):
+            room_bytes = self._store.usage().room_bytes
+            if not self._store.has(image.id, NAME) and room_bytes > _LARGEST_BYTES:
+                self._of_original(image, _LEAST, Use.MAKE)
 
     def render(self, image: Image, transform: Transform) -> bytes:
         """Return the file of a variant.

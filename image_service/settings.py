@@ -106,7 +106,7 @@ class Settings(BaseModel):
     watermark_path: Path | None = None
     watermarks: dict[str, Path] = {}
     shrink_on_load: bool = True
-    mezzanines: bool = True
+    mezzanines: Literal["upload", "variant", "never"] = "upload"
     render_workers: int = Field(0, ge=0, le=256)
     render_queue: int = Field(64, ge=0, le=10_000)
     render_memory_bytes: int = Field(2048 * MIB, ge=128 * MIB, le=2**40)
@@ -320,7 +320,7 @@ class Settings(BaseModel):
     @property
     def keeps_mezzanines(self) -> bool:
         """Tell whether reduced copies of originals are kept in the cache."""
-        return self.mezzanines and self.shrink_on_load and self.cache_bytes > 0
+        return self.mezzanines != "never" and self.shrink_on_load and self.cache_bytes > 0
 
     @property
     def quotas(self) -> Quotas:

@@ -369,10 +369,11 @@ class VariantStore(Protocol):
 
 @dataclass(frozen=True)
 class VariantUsage:
-    """How many variants are kept, and their bytes."""
+    """How many variants are kept, their bytes, and how many more can be with nothing going."""
 
     files: int
     bytes: int
+    room_bytes: int = field(default=0, compare=False)
 
 
 class ImageEngine(Protocol):

@@ -47,9 +47,19 @@ class DownloadsProvider(CoreProvider):
 
 
 class EagerProvider(CoreProvider):
-    """Injects what begins to make an image's variants ahead: `eager = EagerProvider()`."""
+    """Injects what begins to make an image's variants, or what they need, ahead.
+
+    `eager = EagerProvider()`
+    """
 
     def get_dependency(self, worker_ctx: Any) -> Callable[[Image], None]:  # noqa: ARG002
         """See DependencyProvider."""
         spawn = functools.partial(self.container.spawn_managed_thread, identifier="eager variants")
-        return functools.partial(self.core.app.eager.make, spawn=spawn)
+        app = self.core.app
+
+        def begin(image: Image) -> None:
+            app.eager.make(image, spawn)
+            if app.settings.mezzanines == "upload":
+                app.lulls.add(image, spawn)
+
+        return begin

@@ -128,7 +128,8 @@ class LocalVariants:
     def usage(self) -> VariantUsage:
         """See VariantStore.usage."""
         with self._indexed() as index:
-            return VariantUsage(*index.totals())
+            files, size_bytes = index.totals()
+            return VariantUsage(files, size_bytes, max(0, self._max_bytes - size_bytes))
 
     def sweep(self, known: Callable[[Collection[str]], set[str]]) -> None:
         """See VariantStore.sweep."""

@@ -13,7 +13,8 @@ from ..domain.ports import KeptVariant, VariantUsage
 class MemoryVariants:
     """A VariantStore in memory, of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_bytes: int = 10_000_000) -> None:
+        self.max_bytes = max_bytes
         self.kept: dict[tuple[str, str], tuple[bytes, int]] = {}
 
     def open(self, image_id: str, name: str) -> KeptVariant | None:
@@ -41,7 +42,8 @@ class MemoryVariants:
 
     def usage(self) -> VariantUsage:
         """See VariantStore.usage."""
-        return VariantUsage(len(self.kept), sum(len(data) for data, _ in self.kept.values()))
+        size_bytes = sum(len(data) for data, _ in self.kept.values())
+        return VariantUsage(len(self.kept), size_bytes, max(0, self.max_bytes - size_bytes))
 
     def sweep(self, known: Callable[[Collection[str]], set[str]]) -> None:
         """See VariantStore.sweep."""

@@ -148,6 +148,22 @@ def test_eager_presets_are_made_without_being_asked_for(
     assert renders.begun == []
 
 
+@pytest.mark.parametrize(("mezzanines", "left"), [("upload", 1), ("variant", 0), ("never", 0)])
+def test_a_large_pictures_mezzanine_is_made_when_it_is_told(
+    make_service: Callable[..., Service], mezzanines: str, left: int
+) -> None:
+    service = make_service(mezzanines=mezzanines)
+    image_id = service.upload(noise(900, "png"))["imageId"]
+    kept = service.upload_dir / ".cache"
+    if left:
+        wait_until(lambda: list(kept.rglob(f"{image_id}/mezzanine*")))
+    else:
+        eventlet.sleep(1.5)
+        assert not list(kept.rglob(f"{image_id}/*"))
+    assert service.get(path(image_id, "w:300"))[0].status == 200
+    assert len(list(kept.rglob(f"{image_id}/mezzanine*"))) == (mezzanines != "never")
+
+
 def test_hits_and_misses_are_counted(make_service: Callable[..., Service]) -> None:
     service = make_service()
     image_id = service.upload(noise(50, "png"))["imageId"]

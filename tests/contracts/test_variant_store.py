@@ -41,7 +41,7 @@ def local(root: Path) -> Iterator[LocalVariants]:
 
 @pytest.fixture(params=["memory", "local"])
 def store(request: pytest.FixtureRequest, local: LocalVariants) -> VariantStore:
-    return local if request.param == "local" else MemoryVariants()
+    return local if request.param == "local" else MemoryVariants(max_bytes=10_000)
 
 
 def content(store: VariantStore, image_id: str, name: str) -> bytes | None:
@@ -80,10 +80,12 @@ def test_putting_again_replaces(store: VariantStore) -> None:
 
 def test_usage_counts_files_and_bytes(store: VariantStore) -> None:
     assert store.usage() == VariantUsage(files=0, bytes=0)
+    assert store.usage().room_bytes == 10_000
     put(store, IMAGE, "a1", bytes(100))
     put(store, IMAGE, "a2", bytes(50))
     put(store, OTHER, "a1", bytes(7))
     assert store.usage() == VariantUsage(files=3, bytes=157)
+    assert store.usage().room_bytes == 9843
 
 
 def test_a_purge_takes_all_of_an_images_variants_and_no_others(store: VariantStore) -> None:

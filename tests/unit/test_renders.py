@@ -133,3 +133,19 @@ def test_an_original_that_lost_bytes_is_told(place: Place) -> None:
     place.world.disk.blobs[place.image.blob_name] = PICTURE[:-1]
     with pytest.raises(ImageDamaged):
         place.render()
+
+
+def test_it_can_be_made_by_itself_once_and_for_a_large_image_alone(place: Place) -> None:
+    assert place.renders.would_leave(place.image)
+    place.renders.leave(place.image)
+    place.renders.leave(place.image)
+    place.render()
+    assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.SOURCE]
+    assert not place.renders.would_leave(place.world.manager.get(place.image.id))
+    assert not Place(keeps_mezzanines=False).renders.would_leave(place.image)
+
+
+def test_by_itself_it_is_not_made_where_something_would_have_to_go(place: Place) -> None:
+    place.store.max_bytes = 2_000_000
+    place.renders.leave(place.image)
+    assert place.renderer.asked == []
