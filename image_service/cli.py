@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from . import __version__
+from .cli_archive import archive, unarchive
 from .cli_common import EXIT_FAILED, config_option, fail, told
 from .cli_store import backup, rebuild, restore, verify
 
@@ -24,6 +25,8 @@ main.add_command(verify)
 main.add_command(backup)
 main.add_command(restore)
 main.add_command(rebuild)
+main.add_command(archive)
+main.add_command(unarchive)
 
 
 @main.command()

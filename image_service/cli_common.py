@@ -18,6 +18,9 @@ warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
 EXIT_FAILED, EXIT_CONFIG, EXIT_FOUND = 1, 2, 3
 """Exit codes: it could not be done; the configuration is wrong; it was, and something is wrong."""
 
+SHOWN = 100
+"""How many of a long list are printed."""
+
 config_option = click.option(
     "--config",
     "config_path",
@@ -52,6 +55,16 @@ def told() -> Iterator[None]:
         fail(EXIT_FAILED, str(exc))
     except OSError as exc:
         fail(EXIT_FAILED, f"{exc.strerror or type(exc).__name__}: {exc.filename or 'a file'}")
+
+
+def tell_wrong(wrong: list[tuple[str, str]]) -> None:
+    """Name what is wrong, each with why, and exit, if there is any."""
+    for name, why in wrong[:SHOWN]:
+        click.echo(f"  {name}: {why}")
+    if len(wrong) > SHOWN:
+        click.echo(f"  … and {len(wrong) - SHOWN:,} more")
+    if wrong:
+        sys.exit(EXIT_FOUND)
 
 
 def progress(label: str, length: int) -> Any:

@@ -15,10 +15,9 @@ from .cli_common import (
     fail,
     progress,
     rate_option,
+    tell_wrong,
     told,
 )
-
-_SHOWN = 100
 
 _target = click.argument("target", type=click.Path(path_type=Path, file_okay=False))
 
@@ -96,7 +95,7 @@ def rebuild(config_path: Path) -> None:
     click.echo(f"{done.images:,} images, {human_size(done.bytes)}, added.")
     if done.unnamed:
         click.echo(f"{done.unnamed:,} have lost their names and tags.")
-    _tell_wrong(done.wrong)
+    tell_wrong(done.wrong)
 
 
 @backup.command()
@@ -119,7 +118,7 @@ def create(target: Path, config_path: Path, max_rate_mib: float | None) -> None:
         f"{done.images:,} images, {human_size(done.bytes)}; "
         f"{done.files:,} files, {human_size(done.copied_bytes)} were new."
     )
-    _tell_wrong(done.wrong)
+    tell_wrong(done.wrong)
 
 
 @backup.command("list")
@@ -162,7 +161,7 @@ def verify_backups(target: Path) -> None:
             except BackupFailed as exc:
                 wrong.append((each.name, exc.why))
     click.echo(f"{count:,} files, {len(backups):,} backups looked at.")
-    _tell_wrong(wrong)
+    tell_wrong(wrong)
     click.echo("All is well.")
 
 
@@ -207,13 +206,4 @@ def restore(target: Path, config_path: Path, name: str | None, image_id: str | N
         f"From {run.backup.name}: {done.images:,} images and {done.files:,} files brought back, "
         f"{human_size(done.bytes)}."
     )
-    _tell_wrong(done.wrong)
-
-
-def _tell_wrong(wrong: list[tuple[str, str]]) -> None:
-    for name, why in wrong[:_SHOWN]:
-        click.echo(f"  {name}: {why}")
-    if len(wrong) > _SHOWN:
-        click.echo(f"  … and {len(wrong) - _SHOWN:,} more")
-    if wrong:
-        sys.exit(EXIT_FOUND)
+    tell_wrong(done.wrong)

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from .cli_common import progress
+from .cli_common import SHOWN, progress
 from .domain.image import human_size
 from .maintenance import VerifyRun, opened
 from .serve import load
 from .settings import MIB
 from .verify import Finding, Verification
 
-_SHOWN = 100
 _MEANINGS = {
     "missing": "the catalogue has it, and its file is not there",
     "damaged": "its file is not what was stored",
@@ -49,7 +48,7 @@ def _as_text(done: Verification, mended: list[Finding], *, quick: bool) -> str:
     lines = [f"{done.images:,} images, {human_size(done.bytes)}, looked at {how}."]
     for kind, count in done.counts.items():
         lines.append(f"{count:,} {kind}: {_MEANINGS[kind]}")
-        shown = [each for each in done.findings if each.kind == kind][:_SHOWN]
+        shown = [each for each in done.findings if each.kind == kind][:SHOWN]
         lines.extend(f"  {each.name}" for each in shown)
         if count > len(shown):
             lines.append(f"  … and {count - len(shown):,} more (--json has them)")

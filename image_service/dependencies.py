@@ -143,6 +143,7 @@ class Application:
             self._leases,
             self._lease,
             min_free_bytes=settings.min_free_bytes,
+            archive=settings.archive_path,
         )
         self._sql = self._create_catalogue()
         self._pool = self._create_pool()

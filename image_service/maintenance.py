@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .archive import Archive, Moves
 from .backup import Backup, BackupFolder, Progress
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
 from .dependencies import SystemClock
-from .domain.image import Blob
+from .domain.image import Blob, Image
+from .domain.listing import ListQuery
 from .errors import StorageUnavailable
 from .imaging.engine import PooledEngine
 from .imaging.limits import Limits
@@ -63,7 +65,7 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     )
     try:
         catalogue.prepare()
-        store = LocalStore(settings.upload_path, leases, lease)
+        store = LocalStore(settings.upload_path, leases, lease, archive=settings.archive_path)
         store.prepare()
         yield Parts(store, catalogue, file)
     finally:
@@ -164,6 +166,39 @@ class RestoreRun:
             yield from restore(
                 self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only
             )
+
+
+class ArchiveRun:
+    """One round of originals into the archive, or out of it."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        tag: str | None = None,
+        older_than_days: float = 0,
+        max_bytes_per_s: float = 0,
+    ) -> None:
+        """Args: of which images; max_bytes_per_s: 0 for as fast as can be."""
+        self._archive = Archive(parts.store, parts.catalogue)
+        self._until_ms = SystemClock().now_ms() - int(older_than_days * 86_400_000)
+        self._wanted = ListQuery(
+            limit=500,
+            descending=False,
+            tag=tag,
+            created_until_ms=self._until_ms if older_than_days else None,
+        )
+        self._pace = Pace(max_bytes_per_s)
+        self.total_images = parts.catalogue.used().files
+        self.done = Moves()
+
+    def put_away(self) -> Iterator[Image]:
+        """See Archive.put_away_all."""
+        return self._archive.put_away_all(self._wanted, self._until_ms, self._pace.take, self.done)
+
+    def bring_back(self) -> Iterator[Image]:
+        """See Archive.bring_back_all."""
+        return self._archive.bring_back_all(self._wanted, self.done)
 
 
 def backups_in(folder: Path) -> BackupFolder:

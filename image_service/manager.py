@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from .archive import Archive
 from .domain import arguments
 from .domain.blocks import CheckedFile, digests_of
 from .domain.filename import check_extension, check_filename
@@ -94,6 +95,7 @@ class StorageManager:
         self._variants = variants
         self._max_upload_bytes = max_upload_bytes
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
+        self._archive = Archive(store, catalogue)
         self._owed = Owed()
         self._removals = Removals(
             store,
@@ -153,8 +155,12 @@ class StorageManager:
     def open_blob(self, image: Image) -> BinaryIO:
         """Return the bytes of an image that was there a moment ago, each checked when it is read.
 
+        One from the archive is brought back, where that can be.
+
         Raises: ImageNotFound, ImageDamaged, reading it, too.
         """
+        if self._store.is_archived(image.blob_name):
+            self._archive.bring_back(image)
         try:
             file = self._store.open(image.blob_name)
         except FileNotFoundError:

@@ -57,6 +57,7 @@ class Settings(BaseModel):
     upload_dir: Path = Path("uploads")
     state_dir: Path | None = None
     cache_dir: Path | None = None
+    archive_dir: Path | None = None
     cache_bytes: int = Field(1024 * MIB, ge=0, le=2**50)
     cache_memory_bytes: int = Field(32 * MIB, ge=0, le=2**40)
     base_dir: Path = Path()
@@ -144,7 +145,9 @@ class Settings(BaseModel):
             raise ValueError("must be a host name or an address to listen on, as localhost")
         return value.strip()
 
-    @field_validator("upload_dir", "state_dir", "cache_dir", "watermark_path", mode="before")
+    @field_validator(
+        "upload_dir", "state_dir", "cache_dir", "archive_dir", "watermark_path", mode="before"
+    )
     @classmethod
     def _no_empty_path(cls, value: object) -> object:
         if value is None or (isinstance(value, str) and not value.strip()):
@@ -289,6 +292,13 @@ class Settings(BaseModel):
         if self.cache_dir is None:
             return self.upload_path / ".cache"
         return (self.base_dir / self.cache_dir).absolute()
+
+    @property
+    def archive_path(self) -> Path | None:
+        """Absolute folder that originals can be moved to."""
+        if self.archive_dir is None:
+            return None
+        return (self.base_dir / self.archive_dir).absolute()
 
     @property
     def watermark_files(self) -> dict[str, Path]:

@@ -58,6 +58,26 @@ class BlobStore(Protocol):
     def open(self, name: str) -> BinaryIO:
         """Open name for reading, seekable. Raises: FileNotFoundError."""
 
+    def is_archived(self, name: str) -> bool:
+        """Tell whether a blob was put away. So cheap that anybody may ask."""
+
+    def put_away(self, name: str, sha256: bytes, took: Callable[[int], None] = ...) -> bool | None:
+        """Move a settled blob to slower and cheaper storage; it can still be opened there.
+
+        Args: sha256: what it must be, or it stays; took: is told how many bytes were copied.
+        Returns: whether it was what it must be; None where it is not at its place, or was put
+            away before.
+        """
+
+    def bring_back(self, name: str, sha256: bytes) -> None:
+        """Move a blob back from where it was put away; one that is not there is left as it is.
+
+        Args: sha256: what it must be, or it stays.
+        """
+
+    def arrived_ms(self, name: str) -> int:
+        """Return when a settled blob was stored or last moved, Unix milliseconds; 0 for none."""
+
     def is_settled(self, name: str) -> bool:
         """Tell whether a blob has its final place. So cheap that anybody may ask."""
 

@@ -14,28 +14,39 @@ import errno
 import hashlib
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
+from ..native import threading
+from .archive import Archive, Moved, is_under_way
 from .directory import SharedSync, sync_directory
+from .label import label_of, set_label
 from .lease import Lease, LeaseBook
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _SEPARATOR = "~"
-_LABEL = "user.image_service"
 
 
 class LocalStore:
     """A BlobStore on a local file system. Its methods block: see `dependencies.OffHub`."""
 
     def __init__(
-        self, root: Path, leases: LeaseBook, lease: Lease, *, min_free_bytes: int = 0
+        self,
+        root: Path,
+        leases: LeaseBook,
+        lease: Lease,
+        *,
+        min_free_bytes: int = 0,
+        archive: Path | None = None,
     ) -> None:
-        """Args: min_free_bytes: room on the disk that uploads must leave."""
+        """Args:
+        min_free_bytes: room on the disk that uploads must leave.
+        archive: the folder that originals can be moved to.
+        """
         self._root = root
         self._min_free_bytes = min_free_bytes
         self._provisional = root / ".tmp"
@@ -46,6 +57,10 @@ class LocalStore:
         # Names this process is working on; what else stands under its lease is left over.
         self._active: set[str] = set()
         self._directory = SharedSync(self._provisional)
+        self._archive = Archive(
+            archive, places=(root, self._trash, self._damaged), under_way=self._provisional
+        )
+        self._bringing_back = threading.Lock()
 
     @property
     def is_at_rest(self) -> bool:
@@ -63,7 +78,7 @@ class LocalStore:
         """See BlobStore.put."""
         self._active.add(name)
         try:
-            if self._min_free_bytes and self.free_bytes() - len(data) < self._min_free_bytes:
+            if self._has_no_room(len(data)):
                 raise StorageFull
             with _translated():
                 self._write_anywhere(self._provisional_path(name), data, label)
@@ -72,11 +87,15 @@ class LocalStore:
             raise
         return hashlib.sha256(data).digest()
 
+    def _has_no_room(self, size_bytes: int) -> bool:
+        least = self._min_free_bytes
+        return bool(least) and self.free_bytes() - size_bytes < least
+
     def label(self, name: str) -> bytes:
         """See BlobStore.label."""
         for place in (self.path_for(name), *self._provisionals_of(name), self._trash / name):
-            with contextlib.suppress(OSError, AttributeError):
-                return os.getxattr(place, _LABEL)
+            if os.path.lexists(place):
+                return label_of(self._archive.target_of(place) or place)
         return b""
 
     def settle(self, name: str) -> None:
@@ -106,10 +125,10 @@ class LocalStore:
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         with _translated():
-            self._provisional_path(name).unlink(missing_ok=True)
-            self.path_for(name).unlink(missing_ok=True)
+            self._archive.unlink(self._provisional_path(name))
+            self._archive.unlink(self.path_for(name))
             for folder in (self._trash, self._damaged):
-                (folder / name).unlink(missing_ok=True)
+                self._archive.unlink(folder / name)
         self._active.discard(name)
 
     def shelve(self, name: str) -> None:
@@ -133,13 +152,61 @@ class LocalStore:
         """See BlobStore.open."""
         with _translated(FileNotFoundError):
             try:
-                return self.path_for(name).open("rb")
+                return self._opened(self.path_for(name))
             except FileNotFoundError:
                 for place in (*self._provisionals_of(name), self._trash / name):
                     with contextlib.suppress(FileNotFoundError):
-                        return place.open("rb")
+                        return self._opened(place)
                 # It may have been given its final name between the looks.
-                return self.path_for(name).open("rb")
+                return self._opened(self.path_for(name))
+
+    def _opened(self, path: Path) -> BinaryIO:
+        if path.is_symlink():
+            path = self._archive.located(path)
+        return path.open("rb")
+
+    def is_archived(self, name: str) -> bool:
+        """See BlobStore.is_archived."""
+        return self.path_for(name).is_symlink()
+
+    def arrived_ms(self, name: str) -> int:
+        """See BlobStore.arrived_ms."""
+        try:
+            return self.path_for(name).lstat().st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            return 0
+
+    def put_away(
+        self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None
+    ) -> bool | None:
+        """See BlobStore.put_away."""
+        self._active.add(name)
+        try:
+            with _translated(FileNotFoundError), contextlib.suppress(Moved):
+                self._lease.ensure()
+                return self._archive.put_away(self.path_for(name).name, sha256, self._prefix, took)
+        except FileNotFoundError:
+            pass
+        finally:
+            self._active.discard(name)
+        return None
+
+    def bring_back(self, name: str, sha256: bytes) -> None:
+        """See BlobStore.bring_back."""
+        # One at a time: several readers of one archived picture ask at once.
+        with self._bringing_back:
+            target = self._archive.target_of(self.path_for(name))
+            if target is None:
+                return
+            self._active.add(name)
+            try:
+                with _translated(), contextlib.suppress(Moved):
+                    if self._has_no_room(target.stat().st_size):
+                        raise StorageFull
+                    self._lease.ensure()
+                    self._archive.bring_back(name, sha256, self._prefix)
+            finally:
+                self._active.discard(name)
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
@@ -173,7 +240,7 @@ class LocalStore:
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
         with _translated():
-            (self._damaged / self.path_for(name).name).unlink(missing_ok=True)
+            self._archive.unlink(self._damaged / self.path_for(name).name)
 
     def is_quarantined(self, name: str) -> bool:
         """See BlobStore.is_quarantined."""
@@ -184,7 +251,10 @@ class LocalStore:
         for folder in (self._root, self._trash):
             with _translated(), contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
                 for entry in found:
-                    if entry.is_file(follow_symlinks=False) and not entry.name.startswith("."):
+                    is_ours = entry.is_file(follow_symlinks=False) or (
+                        entry.is_symlink() and self._archive.target_of(folder / entry.name)
+                    )
+                    if is_ours and not entry.name.startswith("."):
                         yield entry.name
 
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
@@ -232,8 +302,12 @@ class LocalStore:
             raise InvalidImageId(name[:80])
         return self._root / name
 
+    @property
+    def _prefix(self) -> str:
+        return f"{self._lease.id}{_SEPARATOR}"
+
     def _provisional_path(self, name: str) -> Path:
-        return self._provisional / f"{self._lease.id}{_SEPARATOR}{self.path_for(name).name}"
+        return self._provisional / f"{self._prefix}{self.path_for(name).name}"
 
     def _entries(self) -> list[str]:
         """Return the names in the provisional directory; none where it has vanished."""
@@ -264,7 +338,7 @@ class LocalStore:
         try:
             try:
                 _write_all(fd, data)
-                _set_label(fd, label)
+                set_label(fd, label)
                 os.fsync(fd)
             finally:
                 os.close(fd)
@@ -286,10 +360,13 @@ class LocalStore:
     ) -> int:
         """Resolve what stands under lease and is not active; return how many blobs went."""
         prefix = lease + _SEPARATOR
-        names = [
-            entry.removeprefix(prefix) for entry in self._entries() if entry.startswith(prefix)
-        ]
-        left = {name: image_id_of(name) for name in names if name not in active}
+        entries = [entry for entry in self._entries() if entry.startswith(prefix)]
+        names = [entry.removeprefix(prefix) for entry in entries]
+        left = {
+            name: image_id_of(name)
+            for name in names
+            if name not in active and not is_under_way(name)
+        }
         if lease == self._lease.id:  # a probe of ours may be there at this moment
             left = {name: image_id for name, image_id in left.items() if image_id}
         wanted = known([i for i in left.values() if i]) if left else set()
@@ -299,6 +376,8 @@ class LocalStore:
         in_trash = trashed(wanted) if wanted else set()
         for name in (name for name, image_id in left.items() if image_id in in_trash):
             self.shelve(name)
+        if lease != self._lease.id:  # moves of this process clear up after themselves
+            self._archive.clear(entries, prefix)
         return swept
 
     def _resolve(self, prefix: str, name: str, is_wanted: bool) -> bool:
@@ -309,17 +388,12 @@ class LocalStore:
                 path.rename(self.path_for(name))
                 sync_directory(self._root)
                 return False
-            path.unlink()
-            return True
+            # Where its bytes are in an archive that is not there, it waits for that.
+            with contextlib.suppress(StorageUnavailable):
+                if os.path.lexists(path):
+                    self._archive.unlink(path)
+                    return True
         return False
-
-
-def _set_label(fd: int, label: bytes) -> None:
-    # Beside the file, and on disk with it: a file of its own would be another sync. Where the file
-    # system keeps none there is none: it is for the day on which the catalogue is lost.
-    if label and hasattr(os, "setxattr"):
-        with contextlib.suppress(OSError):
-            os.setxattr(fd, _LABEL, label)
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Iterator
+import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -21,6 +22,8 @@ class MemoryDisk:
     provisional: dict[tuple[int, str], bytes] = field(default_factory=dict)
     trash: dict[str, bytes] = field(default_factory=dict)
     damaged: dict[str, bytes] = field(default_factory=dict)
+    archived: set[str] = field(default_factory=set)
+    arrived_ms: dict[str, int] = field(default_factory=dict)
     labels: dict[str, bytes] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     started: int = 0
@@ -59,6 +62,7 @@ class MemoryStore:
         if (self._process, name) not in self.disk.provisional:
             raise StorageUnavailable("No such file or directory")
         self.disk.blobs[name] = self.disk.provisional.pop((self._process, name))
+        self.disk.arrived_ms[name] = _now_ms()
         self._active.discard(name)
 
     def doubt(self, name: str) -> None:
@@ -76,6 +80,7 @@ class MemoryStore:
         self.disk.blobs.pop(name, None)
         self.disk.trash.pop(name, None)
         self.disk.damaged.pop(name, None)
+        self.disk.archived.discard(name)
         self._active.discard(name)
 
     def shelve(self, name: str) -> None:
@@ -105,6 +110,35 @@ class MemoryStore:
         if name in self.disk.trash:
             return io.BytesIO(self.disk.trash[name])
         raise FileNotFoundError(name)
+
+    def is_archived(self, name: str) -> bool:
+        """See BlobStore.is_archived."""
+        return name in self.disk.archived and name in self.disk.blobs
+
+    def put_away(
+        self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None
+    ) -> bool | None:
+        """See BlobStore.put_away."""
+        _check_name(name)
+        if name not in self.disk.blobs or name in self.disk.archived:
+            return None
+        took(len(self.disk.blobs[name]))
+        if hashlib.sha256(self.disk.blobs[name]).digest() != sha256:
+            return False
+        self.disk.archived.add(name)
+        self.disk.arrived_ms[name] = _now_ms()
+        return True
+
+    def bring_back(self, name: str, sha256: bytes) -> None:
+        """See BlobStore.bring_back."""
+        _check_name(name)
+        if hashlib.sha256(self.disk.blobs.get(name, b"")).digest() == sha256:
+            self.disk.archived.discard(name)
+            self.disk.arrived_ms[name] = _now_ms()
+
+    def arrived_ms(self, name: str) -> int:
+        """See BlobStore.arrived_ms."""
+        return self.disk.arrived_ms.get(name, 0) if name in self.disk.blobs else 0
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
@@ -167,6 +201,10 @@ class MemoryStore:
         if process == self._process:
             return name not in self._active
         return process not in self.disk.alive
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _check_name(name: str) -> None:

@@ -52,11 +52,12 @@ class LocalStores:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "uploads"
         self.leases = folder / "uploads" / ".state" / "leases"
+        self.archive = folder / "archive"
 
     def start(self) -> Process:
         leases = LeaseBook(self.leases)
         lease = leases.acquire()
-        store: BlobStore = LocalStore(self.root, leases, lease)
+        store: BlobStore = LocalStore(self.root, leases, lease, archive=self.archive)
         store.prepare()  # type: ignore[attr-defined]
         return Process(store, functools.partial(drop_lock, lease))
 

@@ -42,7 +42,13 @@ class Shop:
             trash_retention_days=1,
         )
         self.config = folder / "config.yaml"
-        self.config.write_text(f"upload_dir: {self.uploads}\n")
+        self.archive = stores.archive
+        self.write_config(folder)
+
+    @staticmethod
+    def write_config(folder: Path) -> None:
+        text = f"upload_dir: {folder / 'uploads'}\narchive_dir: {folder / 'archive'}\n"
+        (folder / "config.yaml").write_text(text)
 
     def fill(self, count: int) -> list[str]:
         data = [png((8, 6), seed=n) for n in range(10)]

@@ -27,16 +27,22 @@ WORKS = {
     "delete": "shop.manager.remove(living, permanent=True)",
     "purge": "shop.manager.remove(trashed, permanent=True)",
     "backup": "code = shop.run('backup', target, '--config', str(shop.config))[0]; assert not code",
+    "archive": "code = shop.run('archive', '--tag', 'old', '--config', str(shop.config))[0]; "
+    "assert not code",
+    "unarchive": "code = shop.run('unarchive', '--all', '--config', str(shop.config))[0]; "
+    "assert not code",
+    "delete archived": "shop.manager.remove(archived, permanent=True)",
 }
 CALLS = (
     "write", "pwrite64", "fsetxattr", "fsync", "fdatasync", "rename", "unlink", "mkdir", "sync",
+    "symlink",
 )  # fmt: skip
 PROGRAM = """
 import sys
 from pathlib import Path
 from image_service.testing import png
 from tests.e2e.shop import Shop
-folder, living, trashed, target = sys.argv[1:]
+folder, living, trashed, archived, target = sys.argv[1:]
 shop = Shop(Path(folder))
 {work}
 print("done", flush=True)
@@ -44,16 +50,19 @@ print("done", flush=True)
 
 
 class Place:
-    """A store with a living image and one in the trash, as it is before each kill."""
+    """A store with an image, one in the trash and one in the archive, as before each kill."""
 
     def __init__(self, folder: Path) -> None:
         shop = Shop(folder / "before")
         self._folder = folder
-        living, trashed = (shop.manager.add(png(seed=n), f"{n}.png") for n in range(2))
+        living, trashed, archived = (
+            shop.manager.add(png(seed=n), f"{n}.png", tags=["old"]) for n in range(3)
+        )
         shop.manager.remove(trashed.id)
+        assert shop.store.put_away(archived.blob_name, archived.sha256)
         shop.catalogues.stop()
-        self.living, self.trashed = living.id, trashed.id
-        self.bytes = {living.id: png(seed=0), trashed.id: png(seed=1)}
+        self.living, self.trashed, self.archived = living.id, trashed.id, archived.id
+        self.bytes = {image.id: png(seed=n) for n, image in enumerate((living, trashed, archived))}
 
     def calls(self, work: str, call: str) -> range:
         """Return the numbers of the calls of this kind that the work itself makes."""
@@ -75,10 +84,11 @@ class Place:
     def _run(self, work: str, options: list[str]) -> tuple[Path, str]:
         folder = self._folder / "killed"
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(self._folder / "before", folder)
-        (folder / "config.yaml").write_text(f"upload_dir: {folder / 'uploads'}\n")
+        shutil.copytree(self._folder / "before", folder, symlinks=True)
+        Shop.write_config(folder)
         program = PROGRAM.format(work=work)
-        arguments = [str(folder), self.living, self.trashed, str(folder / "backups")]
+        arguments = [str(folder), self.living, self.trashed, self.archived]
+        arguments.append(str(folder / "backups"))
         words = [
             "strace",
             "-f",
@@ -105,10 +115,13 @@ class Place:
                 with shop.store.open(image.blob_name) as file:
                     data = file.read()
                 assert data == self.bytes.get(image.id, png(seed=99))
-                assert shop.store.is_settled(image.blob_name) is (image.id in living)
+                place = shop.uploads / image.blob_name
+                assert os.path.lexists(place) is (image.id in living)
             names = {image.blob_name for image in (*living.values(), *trash.values())}
             assert set(shop.store.names()) == names
             assert list((shop.uploads / ".tmp").iterdir()) == []
+            links = {path.readlink().name for path in shop.uploads.rglob("*") if path.is_symlink()}
+            assert {path.name for path in shop.archive.rglob("img_*")} == links
             assert shop.verify()[0] == 0
             self._check_outcome(work, is_done, set(living), set(trash))
             target = str(folder / "backups")
@@ -118,14 +131,15 @@ class Place:
             shop.catalogues.stop()
 
     def _check_outcome(self, work: str, is_done: bool, living: set[str], trash: set[str]) -> None:
-        before, after = ({self.living}, {self.trashed}), {
-            "upload": (living if len(living) == 2 else set(), {self.trashed}),
-            "trash": (set(), {self.living, self.trashed}),
-            "restore": ({self.living, self.trashed}, set()),
-            "delete": (set(), {self.trashed}),
-            "purge": ({self.living}, set()),
-            "backup": ({self.living}, {self.trashed}),
-        }[work]  # fmt: skip
+        both = {self.living, self.archived}
+        before, after = (both, {self.trashed}), {
+            "upload": (living if len(living) == 3 else set(), {self.trashed}),
+            "trash": ({self.archived}, {self.living, self.trashed}),
+            "restore": ({*both, self.trashed}, set()),
+            "delete": ({self.archived}, {self.trashed}),
+            "purge": (both, set()),
+            "delete archived": ({self.living}, {self.trashed}),
+        }.get(work, (both, {self.trashed}))  # fmt: skip
         found = (living, trash)
         assert found == after if is_done else found in (before, after)
 

@@ -1,0 +1,235 @@
+"""Originals on another, slower disk: a link in the place of each, and back again when it is read.
+
+{archive}/{2 characters}/{imageId}-{token}.{ext}    the bytes; no two moves ever share a name
+{root}/{imageId}.{ext}                              a symbolic link to them
+
+A link is renamed, shelved, put into quarantine as a file is. Beside one under way stands a mark in
+.tmp under its process's lease, `{lease}~{name}.cold-{token}`, a link to the bytes: whatever instant
+the process dies at, a sweep removes those that no original's link leads to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+
+from ..domain.image import image_id_of
+from ..errors import StorageUnavailable
+from .directory import sync_directory
+from .label import copy_label
+
+_CHUNK_BYTES = 1024 * 1024
+# The same in both: they belong together.
+_SIGN, _OWN_SIGN = ".image_service", ".archive"
+_COLD = re.compile(r"(?P<id>img_[0-9]{13}_[a-z0-9]{1,32})-[0-9a-f]{8}\.(?P<extension>[a-z]{3,5})")
+_UNDER_WAY = re.compile(r"(?P<name>[^~]+)\.(?P<way>cold|warm)-[0-9a-f]{8}")
+
+
+class Moved(Exception):
+    """Raised where a blob is no longer where it was: it was deleted, say."""
+
+
+class Archive:
+    """The archive of a local store, which may have none, or not be mounted."""
+
+    def __init__(self, folder: Path | None, *, places: Collection[Path], under_way: Path) -> None:
+        """Args: places: the folders that originals or links to them stand in, the first for good.
+
+        under_way: where moves leave their marks.
+        """
+        self._folder = folder
+        self._places = tuple(places)
+        self._under_way = under_way
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be read and written."""
+        return self._folder is not None and (self._folder / _SIGN).exists()
+
+    def target_of(self, path: Path) -> Path | None:
+        """Return where the bytes of an original are, None if they are not in the archive.
+
+        Found by their name below the folder, so that it may be mounted elsewhere.
+        """
+        try:
+            parts = path.readlink().parts[-2:]
+        except OSError:  # it is a file, or nothing
+            return None
+        if self._folder is None or not _COLD.fullmatch(parts[-1]):
+            return None
+        return self._folder.joinpath(*parts)
+
+    def located(self, path: Path) -> Path:
+        """Return where to read an original whose path is a link.
+
+        Raises: StorageUnavailable when that is in an archive which is not there.
+        """
+        target = self.target_of(path)
+        if target and self.is_there:
+            return target
+        if not path.exists():
+            raise StorageUnavailable("the archive is not there: mount it, and set archive_dir")
+        return path
+
+    def unlink(self, path: Path) -> None:
+        """Remove an original for good, its bytes first. One that is not there is no error.
+
+        Raises: OSError; StorageUnavailable where they are in an archive that is not there.
+        """
+        target = self.target_of(path)
+        if target is None and path.is_symlink() and not path.exists():
+            raise StorageUnavailable("the archive is not there")
+        if target:
+            if not self.is_there:
+                raise StorageUnavailable("the archive is not there")
+            target.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+    def put_away(self, name: str, sha256: bytes, prefix: str, took: Callable[[int], None]) -> bool:
+        """Move an original into the archive.
+
+        Args:
+            sha256: what it must be, or it stays where it is.
+            prefix: what this process's names in .tmp begin with; took: is told of bytes copied.
+        Returns: whether it was what it must be.
+        Raises: Moved when it is not where it was, or there already; OSError.
+        """
+        assert self._folder
+        final = self._places[0] / name
+        if final.is_symlink():
+            raise Moved
+        self._prepare()
+        image_id, _, extension = name.partition(".")
+        token = secrets.token_hex(4)
+        target = self._folder / image_id[-2:] / f"{image_id}-{token}.{extension}"
+        mark = self._under_way / f"{prefix}{name}.cold-{token}"
+        mark.symlink_to(target)
+        is_moved = False
+        try:
+            sync_directory(self._under_way)
+            target.parent.mkdir(exist_ok=True)
+            if _copied(final, target, took) != sha256:
+                return False
+            sync_directory(target.parent)
+            sync_directory(self._folder)
+            with self._hidden(name, prefix) as hidden:
+                mark.rename(hidden)
+                is_moved = True
+            return True
+        finally:
+            if not is_moved:
+                target.unlink(missing_ok=True)
+                mark.unlink(missing_ok=True)
+
+    def bring_back(self, name: str, sha256: bytes, prefix: str) -> None:
+        """Move an original out of the archive; one that is not in it, or damaged, stays.
+
+        Raises: Moved when it was deleted or brought back meanwhile; OSError.
+        """
+        target = self.target_of(self._places[0] / name)
+        if target is None:
+            return
+        token = secrets.token_hex(4)
+        warm = self._under_way / f"{prefix}{name}.warm-{token}"
+        mark = self._under_way / f"{prefix}{name}.cold-{token}"
+        try:
+            if _copied(target, warm, lambda _: None) != sha256:
+                return
+            mark.symlink_to(target)
+            sync_directory(self._under_way)
+            with self._hidden(name, prefix) as hidden:
+                warm.rename(hidden)
+        except BaseException:
+            if warm.exists():  # else the mark stays, for a sweep to remove the bytes by
+                mark.unlink(missing_ok=True)
+            raise
+        finally:
+            warm.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
+        mark.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def _hidden(self, name: str, prefix: str) -> Iterator[Path]:
+        """Take what stands at a name's place to where sweeps put in order what is left; and back.
+
+        It can be opened there. Raises: Moved.
+        """
+        final, hidden = self._places[0] / name, self._under_way / f"{prefix}{name}"
+        try:
+            final.rename(hidden)
+        except FileNotFoundError as exc:
+            raise Moved from exc
+        try:
+            yield hidden
+        finally:
+            hidden.rename(final)
+            sync_directory(self._places[0])
+
+    def clear(self, entries: Iterable[str], prefix: str) -> None:
+        """Remove what moves of a process that died have left. Raises: OSError."""
+        for entry in entries:
+            match = _UNDER_WAY.fullmatch(entry.removeprefix(prefix))
+            if not entry.startswith(prefix) or not match:
+                continue
+            path = self._under_way / entry
+            if match["way"] == "warm":
+                path.unlink(missing_ok=True)
+            elif self.is_there:
+                target = self.target_of(path)
+                if target and not self._is_linked(match["name"], target):
+                    target.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+
+    def _is_linked(self, name: str, target: Path) -> bool:
+        """Tell whether an original's link leads to these bytes."""
+        paths = [place / name for place in self._places]
+        paths += [
+            self._under_way / entry
+            for entry in os.listdir(self._under_way)
+            if entry.endswith(f"~{name}")
+        ]
+        return any(self.target_of(path) == target for path in paths)
+
+    def _prepare(self) -> None:
+        """Make the archive; never again, for a disk that is not mounted looks like a new one.
+
+        Raises: StorageUnavailable.
+        """
+        assert self._folder
+        own, sign = self._places[0] / _OWN_SIGN, self._folder / _SIGN
+        if not own.exists() and not sign.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            token = secrets.token_hex(16)
+            for path in (sign, own):
+                path.write_text(token)
+                sync_directory(path.parent)
+        elif not sign.exists():
+            raise StorageUnavailable("the archive is not there: mount it")
+        elif not own.exists() or own.read_text() != sign.read_text():
+            raise StorageUnavailable("archive_dir holds the archive of another store")
+
+
+def is_under_way(name: str) -> bool:
+    """Tell whether a name in .tmp, without its lease, is one that a move has left there."""
+    match = _UNDER_WAY.fullmatch(name)
+    return bool(match and image_id_of(match["name"]))
+
+
+def _copied(source: Path, target: Path, took: Callable[[int], None]) -> bytes:
+    """Copy a file, durably, with its label; return its SHA-256."""
+    digest = hashlib.sha256()
+    with source.open("rb") as old, target.open("xb", buffering=0) as new:
+        while chunk := old.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            view = memoryview(chunk)
+            while view:
+                view = view[new.write(view) :]
+            took(len(chunk))
+        copy_label(old.fileno(), new.fileno())
+        os.fsync(new.fileno())
+    return digest.digest()

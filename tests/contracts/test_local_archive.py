@@ -1,0 +1,196 @@
+"""A local store's archive on disk: where bytes are, and what happens when it is not there."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service.errors import StorageFull, StorageUnavailable
+from image_service.storage import LeaseBook, LocalStore
+from image_service.storage import archive as archive_module
+from tests.contracts.adapters import LocalStores
+from tests.contracts.test_blob_store import DATA, content, knowing, settled
+
+SHA = hashlib.sha256(DATA).digest()
+
+
+class Place:
+    """Processes on a local store with an archive."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stores = LocalStores(folder)
+        self.root, self.archive = self.stores.root, self.stores.archive
+        self.store: LocalStore = self.stores.start().adapter
+
+    def archived(self) -> str:
+        name = settled(self.store)
+        assert self.store.put_away(name, SHA)
+        return name
+
+    @property
+    def cold(self) -> list[Path]:
+        return list(self.archive.rglob("img_*"))
+
+    @property
+    def under_way(self) -> list[str]:
+        return os.listdir(self.root / ".tmp")
+
+    def unmount(self) -> None:
+        self.archive.rename(self.archive.with_name("elsewhere"))
+        self.archive.mkdir()
+
+    def mount(self) -> None:
+        self.archive.rmdir()
+        self.archive.with_name("elsewhere").rename(self.archive)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_bytes_are_in_one_place_at_a_time(place: Place) -> None:
+    name = place.archived()
+    (cold,) = place.cold
+    assert cold.read_bytes() == DATA
+    assert (place.root / name).is_symlink()
+    assert place.under_way == []
+    place.store.bring_back(name, SHA)
+    assert place.cold == []
+    assert not (place.root / name).is_symlink()
+    assert (place.root / name).read_bytes() == DATA
+    place.store.put_away(name, SHA)
+    place.store.doubt(name)
+    place.store.remove(name)
+    assert place.cold == place.under_way == []
+
+
+def test_it_may_be_mounted_elsewhere(place: Place, tmp_path: Path) -> None:
+    name = place.archived()
+    place.archive.rename(elsewhere := tmp_path / "new place")
+    leases = LeaseBook(place.stores.leases)
+    store = LocalStore(place.root, leases, leases.acquire(), archive=elsewhere)
+    assert content(store, name) == DATA
+    store.bring_back(name, SHA)
+    assert (place.root / name).read_bytes() == DATA
+    assert not list(elsewhere.rglob("img_*"))
+
+
+def test_what_is_not_mounted_is_unavailable_not_missing(place: Place) -> None:
+    name, doomed = place.archived(), place.archived()
+    place.unmount()
+    with pytest.raises(StorageUnavailable, match="archive is not there"):
+        content(place.store, name)
+    with pytest.raises(StorageUnavailable):
+        place.store.bring_back(name, SHA)
+    with pytest.raises(StorageUnavailable, match="mount it"):
+        place.store.put_away(settled(place.store), SHA)
+    assert {name, doomed} <= set(place.store.names())
+    place.store.doubt(doomed)
+    with pytest.raises(StorageUnavailable):
+        place.store.remove(doomed)
+    place.store.abandon(doomed)
+    assert place.store.sweep(knowing()) == 0, "its bytes wait for the archive"
+    place.mount()
+    assert place.store.sweep(knowing()) == 1
+    assert content(place.store, name) == DATA
+    assert len(place.cold) == 1
+
+
+def test_a_missing_file_in_an_archive_that_is_there_is_missing(place: Place) -> None:
+    name = place.archived()
+    place.cold[0].unlink()
+    with pytest.raises(FileNotFoundError):
+        place.store.open(name)
+
+
+def test_the_archive_of_another_store_is_refused(place: Place, tmp_path: Path) -> None:
+    place.archived()
+    (tmp_path / "other").mkdir()
+    other = Place(tmp_path / "other")
+    shutil.rmtree(place.archive)
+    other.archived()
+    other.archive.rename(place.archive)
+    with pytest.raises(StorageUnavailable, match="another store"):
+        place.store.put_away(settled(place.store), SHA)
+
+
+def test_without_an_archive_a_link_is_read_as_before(place: Place) -> None:
+    name = place.archived()
+    leases = LeaseBook(place.stores.leases)
+    store = LocalStore(place.root, leases, leases.acquire())
+    assert content(store, name) == DATA
+    store.bring_back(name, SHA)
+    assert store.is_archived(name)
+    shutil.rmtree(place.archive)
+    with pytest.raises(StorageUnavailable, match="archive_dir"):
+        store.open(name)
+
+
+@pytest.mark.parametrize("call", ["symlink", "fsync", "rename", "write"])
+def test_a_disk_that_fails_leaves_it_where_it_was(
+    place: Place, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    name, other = settled(place.store), place.archived()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def fail_copy(*_: Any) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        if call == "write":
+            patched.setattr(archive_module, "_copied", fail_copy)
+        else:
+            target = {"symlink": "symlink_to", "rename": "rename"}.get(call)
+            patched.setattr(Path, target, fail) if target else patched.setattr(os, "fsync", fail)
+        error = StorageFull if call == "write" else StorageUnavailable
+        with pytest.raises(error):
+            place.store.put_away(name, SHA)
+        with pytest.raises(error):
+            place.store.bring_back(other, SHA)
+    assert content(place.store, name) == content(place.store, other) == DATA
+    place.store.sweep(knowing(name, other))
+    assert place.store.is_settled(name)
+    assert not place.store.is_archived(name)
+    assert place.store.is_archived(other)
+    assert len(place.cold) == 1
+    assert place.under_way == []
+
+
+def test_it_is_not_brought_back_where_there_is_no_room(place: Place) -> None:
+    name = place.archived()
+    leases = LeaseBook(place.stores.leases)
+    store = LocalStore(
+        place.root, leases, leases.acquire(), archive=place.archive, min_free_bytes=2**60
+    )
+    with pytest.raises(StorageFull):
+        store.bring_back(name, SHA)
+    assert content(store, name) == DATA
+
+
+def test_one_that_is_deleted_on_its_way_is_not_put_anywhere(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going, coming = settled(place.store), place.archived()
+    other: LocalStore = place.stores.start().adapter
+    copied = archive_module._copied
+
+    def copied_and_deleted(source: Path, target: Path, took: Any) -> bytes:
+        digest = copied(source, target, took)
+        for name in (going, coming):
+            other.doubt(name)
+            other.remove(name)
+        return digest
+
+    monkeypatch.setattr(archive_module, "_copied", copied_and_deleted)
+    assert place.store.put_away(going, SHA) is None
+    place.store.bring_back(coming, SHA)
+    assert list(place.store.names()) == place.cold == place.under_way == []
