@@ -30,10 +30,21 @@ _target = click.argument("target", type=click.Path(path_type=Path, file_okay=Fal
     is_flag=True,
     help="Put damaged files into quarantine; drop images that have no file.",
 )
+@click.option(
+    "--from",
+    "backups",
+    type=click.Path(path_type=Path),
+    help="With --repair: backups, the newest of which has what is damaged or missing.",
+)
 @rate_option
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def verify(
-    config_path: Path, quick: bool, repair: bool, max_rate_mib: float | None, as_json: bool
+    config_path: Path,
+    quick: bool,
+    repair: bool,
+    backups: Path | None,
+    max_rate_mib: float | None,
+    as_json: bool,
 ) -> None:
     """Compare every stored file with the catalogue and its checksum.
 
@@ -41,9 +52,16 @@ def verify(
     """
     from .cli_verify import run
 
+    if backups and not repair:
+        raise click.UsageError("--from is for --repair")
     with told():
         is_clean = run(
-            config_path, quick=quick, repair=repair, max_rate_mib=max_rate_mib, as_json=as_json
+            config_path,
+            quick=quick,
+            repair=repair,
+            backups=backups,
+            max_rate_mib=max_rate_mib,
+            as_json=as_json,
         )
     if not is_clean:
         sys.exit(EXIT_FOUND)
@@ -196,7 +214,7 @@ def restore(target: Path, config_path: Path, name: str | None, image_id: str | N
         run = RestoreRun(parts, target, name)
         looked_at = 0
         with progress("Restoring", run.backup.bytes) as bar:
-            for image in run.images(image_id):
+            for image in run.images({image_id} if image_id else None):
                 looked_at += 1
                 bar.update(image.size_bytes)
     if image_id and not looked_at:

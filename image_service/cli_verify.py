@@ -25,11 +25,18 @@ _MEANINGS = {
 
 
 def run(
-    config_path: Path, *, quick: bool, repair: bool, max_rate_mib: float | None, as_json: bool
+    config_path: Path,
+    *,
+    quick: bool,
+    repair: bool,
+    backups: Path | None,
+    max_rate_mib: float | None,
+    as_json: bool,
 ) -> bool:
     """Verify, print what was found, and tell whether all was well.
 
-    Raises: ConfigError, StorageUnavailable.
+    Args: backups: to repair from.
+    Raises: ConfigError, StorageUnavailable, BackupFailed.
     """
     _, settings = load(config_path)
     with opened(settings) as parts:
@@ -37,13 +44,18 @@ def run(
         with progress("Verifying", verification.total_bytes) as bar:
             for image in verification.images(quick=quick):
                 bar.update(image.size_bytes)
-        mended = verification.repair() if repair else []
-    done = verification.done
-    click.echo(_as_json(done, mended) if as_json else _as_text(done, mended, quick=quick))
+        mended = verification.repair(backups) if repair else []
+    done, restored = verification.done, verification.restored
+    if as_json:
+        click.echo(_as_json(done, mended, restored))
+    else:
+        click.echo(_as_text(done, mended, restored, quick=quick))
     return done.is_clean
 
 
-def _as_text(done: Verification, mended: list[Finding], *, quick: bool) -> str:
+def _as_text(
+    done: Verification, mended: list[Finding], restored: list[Finding], *, quick: bool
+) -> str:
     how = "with their size" if quick else "bit by bit"
     lines = [f"{done.images:,} images, {human_size(done.bytes)}, looked at {how}."]
     for kind, count in done.counts.items():
@@ -54,6 +66,8 @@ def _as_text(done: Verification, mended: list[Finding], *, quick: bool) -> str:
             lines.append(f"  … and {count - len(shown):,} more (--json has them)")
     if done.is_clean:
         lines.append("All is well.")
+    if restored:
+        lines.append(f"{len(restored):,} brought back from the backup.")
     for kind, what in (("damaged", "put into quarantine"), ("missing", "dropped")):
         count = sum(each.kind == kind for each in mended)
         if count:
@@ -61,7 +75,7 @@ def _as_text(done: Verification, mended: list[Finding], *, quick: bool) -> str:
     return "\n".join(lines)
 
 
-def _as_json(done: Verification, mended: list[Finding]) -> str:
+def _as_json(done: Verification, mended: list[Finding], restored: list[Finding]) -> str:
     return json.dumps(
         {
             "images": done.images,
@@ -73,6 +87,7 @@ def _as_json(done: Verification, mended: list[Finding]) -> str:
                 for each in done.findings
             ],
             "repaired": [each.name for each in mended],
+            "restored": [each.name for each in restored],
         },
         indent=1,
     )

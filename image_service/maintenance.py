@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import datetime as dt
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,8 @@ class VerifyRun:
 
     def __init__(self, parts: Parts, settings: Settings, *, max_bytes_per_s: float = 0) -> None:
         """Args: max_bytes_per_s: 0 for as fast as can be."""
+        self._parts = parts
+        self.restored: list[Finding] = []
         self._verifier = Verifier(parts.store, parts.catalogue, Pace(max_bytes_per_s))
         self._log = ScrubLog(settings.state_path)
         totals = parts.catalogue.used()
@@ -92,9 +95,29 @@ class VerifyRun:
         if not quick:
             self._log.finished(self.done)
 
-    def repair(self) -> list[Finding]:
-        """See Verifier.repair."""
-        return self._verifier.repair(self.done)
+    def repair(self, backups: Path | None = None) -> list[Finding]:
+        """Mend what was found, from the newest of some backups where that has it.
+
+        What is not in it is mended as Verifier.repair does.
+        Raises: BackupFailed; StorageUnavailable.
+        """
+        mended = self._verifier.quarantine(self.done.findings)
+        if backups:
+            self.restored = self._restore(backups, mended)
+        ids = {finding.image_id for finding in self.restored}
+        rest = Verification(images=self.done.images)
+        for finding in self.done.findings:
+            if finding.image_id not in ids:
+                rest.add(finding)
+        mended = [finding for finding in mended if finding.image_id not in ids]
+        return mended + self._verifier.repair(rest)
+
+    def _restore(self, backups: Path, damaged: list[Finding]) -> list[Finding]:
+        gone = ("missing", "quarantined")
+        wanted = damaged + [each for each in self.done.findings if each.kind in gone]
+        run = RestoreRun(self._parts, backups, None)
+        collections.deque(run.images({finding.image_id for finding in wanted}), maxlen=0)
+        return [each for each in wanted if self._verifier.is_well(each.image_id)]
 
 
 class BackupRun:
@@ -160,7 +183,7 @@ class RestoreRun:
         self.backup: Backup = self._folder.find(name)
         self.done = Restored()
 
-    def images(self, only: str | None = None) -> Iterator[Blob]:
+    def images(self, only: Collection[str] | None = None) -> Iterator[Blob]:
         """See restore.restore."""
         with self._folder.catalogue(self.backup) as copy:
             yield from restore(

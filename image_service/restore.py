@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from .backup import BackupFailed, BackupFolder, walk
@@ -28,17 +28,17 @@ def restore(
     catalogue: Catalogue,
     done: Restored,
     *,
-    only: str | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[Blob]:
     """Bring back what a store lacks; yield every image that was looked at.
 
     Images that are there stay as they are; where only the file is missing or in quarantine it is
     put back. What the store has beyond the backup stays, too.
 
-    Args: copy: the backup's catalogue. only: the id of the one image that is wanted.
+    Args: copy: the backup's catalogue. only: the ids of the images that are wanted.
     """
     for listed in walk(copy):
-        if only in (None, listed.id):
+        if only is None or listed.id in only:
             try:
                 _restore_one(folder, copy, listed, store, catalogue, done)
             except BackupFailed as exc:

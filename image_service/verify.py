@@ -141,6 +141,11 @@ class Verifier:
             self._store.quarantine(finding.name)
         return damaged
 
+    def is_well(self, image_id: str) -> bool:
+        """Tell whether an image is there, with its bytes as they were stored."""
+        image = self._catalogue.get(image_id, trashed=None)
+        return image is not None and self._look(Blob.of(image), quick=False) is None
+
     def _is_still(self, finding: Finding) -> bool:
         """Look again: somebody may have mended it."""
         image = self._catalogue.get(finding.image_id, trashed=None)

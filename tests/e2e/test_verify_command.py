@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from image_service.domain.image import human_size
+from image_service.testing import png
 from tests.e2e.shop import Shop, flip_a_bit
 
 IMAGES = 200
@@ -52,6 +53,37 @@ def test_what_is_missing_orphaned_or_foreign_is_named(shop: Shop) -> None:
     assert (code, "1 dropped." in out) == (3, True)
     assert (shop.uploads / "notes.txt").exists()
     assert shop.manager.usage().files == 4
+
+
+def test_repair_takes_what_it_can_from_a_backup(shop: Shop, tmp_path: Path) -> None:
+    names, target = shop.fill(8), str(tmp_path / "backups")
+    assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
+    late = shop.manager.add(png(seed=77), "late.png").blob_name
+    before = {name: (shop.uploads / name).read_bytes() for name in names}
+    chance = random.Random(5)
+    for name in (names[0], names[1], late):
+        flip_a_bit(shop.uploads / name, chance)
+    for name in names[2:5]:  # so many that dropping them would be refused
+        (shop.uploads / name).unlink()
+    shop.store.quarantine(names[5])
+    code, told = shop.found("--repair", "--from", target)
+    assert code == 3
+    assert sorted(told["restored"]) == sorted(names[:6])
+    assert told["repaired"] == [late]
+    code, told = shop.found()
+    assert (code, told["counts"]) == (3, {"quarantined": 1})
+    assert {name: (shop.uploads / name).read_bytes() for name in names} == before
+    assert [path.name for path in (shop.uploads / ".damaged").iterdir()] == [late]
+    code, out, _ = shop.verify("--repair", "--from", target)
+    assert (code, "brought back" in out) == (3, False)
+
+
+def test_to_repair_from_what_is_no_backup_is_told(shop: Shop, tmp_path: Path) -> None:
+    (shop.uploads / shop.fill(3)[0]).unlink()
+    code, _, error = shop.verify("--repair", "--from", str(tmp_path / "nothing"))
+    assert (code, "there is none here" in error) == (1, True)
+    assert shop.manager.usage().files == 3
+    assert shop.verify("--from", str(tmp_path))[0] == 2
 
 
 def test_a_store_that_is_not_there_is_told(shop: Shop, tmp_path: Path) -> None:
