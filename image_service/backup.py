@@ -19,73 +19,38 @@ import itertools
 import json
 import os
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from .backup_format import (
+    CATALOGUE,
+    MANIFEST,
+    NAME_FORMAT,
+    Backup,
+    BackupFailed,
+    OpenCatalogue,
+    Progress,
+    leave_out,
+    missing_among,
+    read_manifest,
+    translated,
+    walk,
+)
 from .domain.image import Blob, Image
 from .domain.ports import BlobStore, Catalogue
 from .errors import StorageUnavailable
 from .verify import Pace
 
-_FORMAT = 1
 _CHUNK_BYTES = 1024 * 1024
 _IMAGES_AT_ONCE = 500
 _AT_ONCE = 4
-_MANIFEST, _CATALOGUE = "backup.json", "catalogue.sqlite3"
-_NAME_FORMAT = "%Y-%m-%dT%H-%M-%SZ"
-
-OpenCatalogue = Callable[[Path], AbstractContextManager[Catalogue]]
-"""Opens the copy of a catalogue."""
-
-
-class BackupFailed(Exception):
-    """Raised when a backup cannot be made, found or read: BackupFailed(why)."""
-
-    @property
-    def why(self) -> str:
-        """What is wrong, for people."""
-        return str(self.args[0])
 
 
 class _Unreadable(Exception):
     """An original cannot be read."""
-
-
-@dataclass(frozen=True)
-class Backup:
-    """A finished backup. images, bytes: of the originals in it; copied_bytes: what was new."""
-
-    name: str
-    created: str
-    images: int
-    bytes: int
-    copied_files: int
-    copied_bytes: int
-    catalogue_sha256: str
-    format: int = _FORMAT
-
-
-@dataclass
-class Progress:
-    """What was done so far. wrong: blob names that could not be, and why."""
-
-    images: int = 0
-    bytes: int = 0
-    files: int = 0
-    copied_bytes: int = 0
-    wrong: list[tuple[str, str]] = field(default_factory=list)
-
-    def count(self, image: Blob, *, is_new: bool) -> None:
-        """Count an image that is in the backup; is_new: its original was not there before."""
-        self.images += 1
-        self.bytes += image.size_bytes
-        self.files += is_new
-        self.copied_bytes += is_new * image.size_bytes
 
 
 class BackupFolder:
@@ -106,23 +71,16 @@ class BackupFolder:
         return [each for each in self._manifests() if isinstance(each, str)]
 
     def _manifests(self) -> list[Backup | str]:
-        with _translated():
-            paths = sorted(self._backups.glob(f"*/{_MANIFEST}"))
-            return [_read_manifest(path) for path in paths]
-
-    def find(self, name: str | None) -> Backup:
-        """Return a backup by its name, the newest for None. Raises: BackupFailed."""
-        found = [each for each in self.backups() if name in (None, each.name)]
-        if not found:
-            raise BackupFailed("there is none" + (f" named {name[:80]!r}" if name else " here"))
-        return found[-1]
+        with translated():
+            paths = sorted(self._backups.glob(f"*/{MANIFEST}"))
+            return [_described(path) for path in paths]
 
     @contextlib.contextmanager
     def catalogue(self, backup: Backup) -> Iterator[Catalogue]:
         """Open a backup's catalogue. Raises: BackupFailed if it is not what was written."""
-        path = self._backups / backup.name / _CATALOGUE
-        with _translated():
-            if _digest_of(path) != backup.catalogue_sha256:
+        path = self._backups / backup.name / CATALOGUE
+        with translated():
+            if digest_of(path) != backup.catalogue_sha256:
                 raise BackupFailed(f"{backup.name} is damaged: its catalogue is not what it was")
         with self._open_catalogue(path) as catalogue:
             yield catalogue
@@ -148,11 +106,11 @@ class BackupFolder:
         with self._alone():
             name = self._new_name(now)
             part = self._backups / f".{name}.part"
-            with _translated():
+            with translated():
                 self._begin(part)
-                snapshot(part / _CATALOGUE)
+                snapshot(part / CATALOGUE)
                 there = dict(self._sizes())
-            with self._open_catalogue(part / _CATALOGUE) as catalogue:
+            with self._open_catalogue(part / CATALOGUE) as catalogue:
                 keep = functools.partial(self._keep, store=store, pace=pace, there=there)
                 left_out: list[tuple[Blob, str]] = []
                 for image, problem, is_new in _together(keep, walk(catalogue)):
@@ -161,8 +119,9 @@ class BackupFolder:
                     else:
                         done.count(image, is_new=is_new)
                     yield image
-                self._leave_out(left_out, there, catalogue, living, done)
-            with _translated():
+                is_there = functools.partial(_is_among, there=there)
+                leave_out(left_out, catalogue, living, done, is_there)
+            with translated():
                 self._finish(part, name, now, done)
 
     def _begin(self, part: Path) -> None:
@@ -174,40 +133,21 @@ class BackupFolder:
         for left in self._objects.glob("*.part"):
             left.unlink()
 
-    def _leave_out(
-        self,
-        images: list[tuple[Blob, str]],
-        there: Mapping[str, int],
-        catalogue: Catalogue,
-        living: Catalogue,
-        done: Progress,
-    ) -> None:
-        """Take images without a good original from the backup's catalogue, and note them."""
-        for image, problem in images:
-            if _is_among(image, there):  # by another image of the same bytes
-                done.count(image, is_new=False)
-                continue
-            catalogue.remove(image.id)
-            if living.known([image.id]):  # else it was deleted meanwhile
-                done.wrong.append((image.blob_name, problem))
-
     def objects(self) -> Iterator[tuple[str, bool]]:
         """Yield the name of every object, and whether its bytes are those it is named after."""
-        with _translated():
+        with translated():
             for name in self._names():
-                yield name, _digest_of(self._path(name)) == name
+                yield name, digest_of(self._path(name)) == name
 
     def missing(self, backup: Backup) -> list[str]:
         """Return the names of images whose originals a backup should have, and has not."""
-        there = set(self._names())
         with self.catalogue(backup) as catalogue:
-            images = walk(catalogue)
-            return [image.blob_name for image in images if image.sha256.hex() not in there]
+            return missing_among(catalogue, self._names())
 
     def read(self, image: Blob | Image) -> bytes:
         """Return the original of an image. Raises: BackupFailed."""
         path = self._path(image.sha256.hex())
-        with _translated():
+        with translated():
             data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).digest() != image.sha256:
             raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
@@ -226,10 +166,10 @@ class BackupFolder:
             for backup in kept:
                 with self.catalogue(backup) as catalogue:
                     wanted.update(image.sha256.hex() for image in walk(catalogue))
-            with _translated():
+            with translated():
                 for backup in old:
                     folder = self._backups / backup.name
-                    (folder / _MANIFEST).unlink()  # first: what is left then is no backup
+                    (folder / MANIFEST).unlink()  # first: what is left then is no backup
                     shutil.rmtree(folder)
                 unwanted = [name for name in self._names() if name not in wanted]
                 for name in unwanted:
@@ -237,7 +177,7 @@ class BackupFolder:
             return len(old), len(unwanted)
 
     def _new_name(self, now: dt.datetime) -> str:
-        name = moment = now.strftime(_NAME_FORMAT)
+        name = moment = now.strftime(NAME_FORMAT)
         for number in itertools.count(2):
             if not (self._backups / name).exists():
                 return name
@@ -248,7 +188,7 @@ class BackupFolder:
     def _alone(self) -> Iterator[None]:
         """Keep others that write to this folder out meanwhile. Raises: BackupFailed."""
         with contextlib.ExitStack() as stack:
-            with _translated():
+            with translated():
                 self._backups.mkdir(parents=True, exist_ok=True)
                 lock = stack.enter_context(self._lock.open("a"))
                 try:
@@ -305,24 +245,17 @@ class BackupFolder:
             part.rename(path)
 
     def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
-        backup = Backup(
-            name=name,
-            created=now.isoformat(timespec="seconds"),
-            images=done.images,
-            bytes=done.bytes,
-            copied_files=done.files,
-            copied_bytes=done.copied_bytes,
-            catalogue_sha256=_digest_of(part / _CATALOGUE),
-        )
+        created = now.isoformat(timespec="seconds")
+        backup = done.described(name, created, digest_of(part / CATALOGUE))
         os.sync()  # once for all: the originals are on disk before the backup is one
         final = self._backups / name
         part.rename(final)
-        manifest = final / f".{_MANIFEST}"
+        manifest = final / f".{MANIFEST}"
         with manifest.open("w", encoding="utf-8") as file:
             json.dump(asdict(backup), file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        manifest.rename(final / _MANIFEST)
+        manifest.rename(final / MANIFEST)
         os.sync()
 
     def _names(self) -> Iterator[str]:
@@ -336,14 +269,6 @@ class BackupFolder:
 
     def _path(self, name: str) -> Path:
         return self._objects / name[:2] / name
-
-
-def walk(catalogue: Catalogue) -> Iterator[Blob]:
-    """Yield all images of a catalogue, those in the trash, too."""
-    last = ""
-    while batch := catalogue.walk(last, _IMAGES_AT_ONCE):
-        yield from batch
-        last = batch[-1].id
 
 
 def _chunks(source: BinaryIO, size_bytes: int) -> Iterator[bytes]:
@@ -365,7 +290,7 @@ def _together(
     """Keep several originals at a time: while one is read another's checksum is made."""
 
     def work(image: Blob) -> tuple[Blob, str, bool]:
-        with _translated():
+        with translated():
             return (image, *keep(image))
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -378,34 +303,18 @@ def _is_among(image: Blob, there: Mapping[str, int]) -> bool:
     return there.get(image.sha256.hex()) == image.size_bytes
 
 
-def _read_manifest(path: Path) -> Backup | str:
-    """Return a backup's description, or what is wrong with it."""
+def _described(path: Path) -> Backup | str:
     try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        kinds = {spec.name: int if spec.type == "int" else str for spec in fields(Backup)}
-        read: dict[str, Any] = {name: kinds[name](value) for name, value in told.items()}
-        backup = Backup(**read)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return f"{path.parent.name}: its description is damaged"
-    if backup.format != _FORMAT or backup.name != path.parent.name:
-        return f"{path.parent.name}: it was made by another version of this program, or renamed"
-    return backup
+        text = path.read_text(encoding="utf-8")
+    except ValueError:
+        text = ""
+    return read_manifest(text, path.parent.name)
 
 
-def _digest_of(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex. Raises: OSError."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the operating system's and the copy's errors into ours."""
-    try:
-        yield
-    except OSError as exc:
-        raise BackupFailed(f"{exc.strerror or type(exc).__name__}") from exc
-    except sqlite3.Error as exc:
-        raise BackupFailed(f"its catalogue: {exc}") from exc

@@ -41,7 +41,7 @@ rate_option = click.option(
 @contextlib.contextmanager
 def told() -> Iterator[None]:
     """Tell what is known to go wrong in one line each, and exit."""
-    from .backup import BackupFailed
+    from .backup_format import BackupFailed
     from .config import ConfigError
     from .errors import ImageServiceError
 

@@ -19,7 +19,7 @@ from .cli_common import (
     told,
 )
 
-_target = click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+_target = click.argument("target", type=click.Path(path_type=Path))
 
 
 @click.command()
@@ -86,7 +86,7 @@ def backup() -> None:
     """Make, list, check and prune backups.
 
     `image-service backup TARGET` makes one in the folder TARGET: of a living service, as it is at
-    one moment, copying what no backup there has yet.
+    one moment, copying what no backup there has yet. FILE.zip is a backup of its own.
     """
 
 
@@ -158,7 +158,7 @@ def list_backups(target: Path) -> None:
 @_target
 def verify_backups(target: Path) -> None:
     """Compare every file with its checksum, and every backup with what it should have."""
-    from .backup import BackupFailed
+    from .backup_format import BackupFailed
     from .maintenance import backups_in
 
     wrong: list[tuple[str, str]] = []
@@ -188,10 +188,15 @@ def verify_backups(target: Path) -> None:
 @click.option("--keep", type=click.IntRange(1), required=True, help="How many of the newest stay.")
 def prune(target: Path, keep: int) -> None:
     """Remove old backups, and the files that only they had."""
+    from .backup import BackupFolder
+    from .backup_format import BackupFailed
     from .maintenance import backups_in
 
     with told():
-        backups, files = backups_in(target).prune(keep)
+        folder = backups_in(target)
+        if not isinstance(folder, BackupFolder):
+            raise BackupFailed("a file is one backup: remove it as a whole")
+        backups, files = folder.prune(keep)
     click.echo(f"{backups:,} backups and {files:,} files removed.")
 
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive import Archive, Moves
-from .backup import Backup, BackupFolder, Progress
+from .backup import BackupFolder
+from .backup_file import SUFFIX, BackupFile
+from .backup_format import Backup, Progress, found
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
@@ -180,7 +182,7 @@ class RestoreRun:
         """Args: name: of the backup, the newest for None. Raises: BackupFailed."""
         self._parts = parts
         self._folder = backups_in(target)
-        self.backup: Backup = self._folder.find(name)
+        self.backup: Backup = found(self._folder, name)
         self.done = Restored()
 
     def images(self, only: Collection[str] | None = None) -> Iterator[Blob]:
@@ -224,9 +226,11 @@ class ArchiveRun:
         return self._archive.bring_back_all(self._wanted, self.done)
 
 
-def backups_in(folder: Path) -> BackupFolder:
-    """Return the backups in a folder."""
-    return BackupFolder(folder, opened_copy)
+def backups_in(target: Path) -> BackupFolder | BackupFile:
+    """Return the backups in a folder, or the one in a file."""
+    if target.suffix == SUFFIX:
+        return BackupFile(target, opened_copy)
+    return BackupFolder(target, opened_copy)
 
 
 @contextlib.contextmanager

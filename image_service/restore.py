@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from .backup import BackupFailed, BackupFolder, walk
+from .backup_format import BackupFailed, Backups, walk
 from .domain.image import Blob
 from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
@@ -22,7 +22,7 @@ class Restored:
 
 
 def restore(
-    folder: BackupFolder,
+    backups: Backups,
     copy: Catalogue,
     store: BlobStore,
     catalogue: Catalogue,
@@ -40,14 +40,14 @@ def restore(
     for listed in walk(copy):
         if only is None or listed.id in only:
             try:
-                _restore_one(folder, copy, listed, store, catalogue, done)
+                _restore_one(backups, copy, listed, store, catalogue, done)
             except BackupFailed as exc:
                 done.wrong.append((listed.blob_name, exc.why))
             yield listed
 
 
 def _restore_one(
-    folder: BackupFolder,
+    backups: Backups,
     copy: Catalogue,
     listed: Blob,
     store: BlobStore,
@@ -64,7 +64,7 @@ def _restore_one(
             pass
     image = copy.get(listed.id, trashed=listed.is_trashed)
     assert image
-    data = folder.read(image)
+    data = backups.read(image)
     label = Label(image.filename, image.tags, image.attributes, image.owner)
     store.put(name, data, label.to_bytes())
     if not is_known:
