@@ -183,9 +183,9 @@ def files_left(uploads: Path) -> list[str]:
         path.relative_to(uploads).as_posix()
         for path in uploads.rglob("*")
         if path.is_file()
+        and ".state" not in path.parts  # the service's own
         and ".sqlite3" not in path.name
         and path.parent.name != "locks"
-        and path.suffix not in (".lock", ".lease")
     ]
 
 

@@ -12,7 +12,7 @@ from eventlet import sleep
 
 from .domain.image import Image
 from .domain.mezzanine import NAME
-from .errors import Busy, ImageServiceError
+from .errors import Busy, ImageNotFound, ImageServiceError
 from .flights import Abandoned, Flights
 from .variants import Variant
 
@@ -32,7 +32,7 @@ class LullWork:
     def __init__(
         self,
         would_leave: Callable[[Image], bool],
-        leave: Callable[[Image], None],
+        leave: Callable[[str], None],
         flights: Flights[Variant | None],
         *,
         quiet_s: float = _QUIET_S,
@@ -45,7 +45,7 @@ class LullWork:
         self._leave = leave
         self._flights = flights
         self._quiet_s = quiet_s
-        self._waiting: deque[Image] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[str] = deque(maxlen=_MOST_WAITING)
         self._quiet_from_s = 0.0
         self._is_running = False
 
@@ -54,7 +54,7 @@ class LullWork:
         self._quiet_from_s = time.monotonic() + self._quiet_s
         if not self._would_leave(image):
             return
-        self._waiting.append(image)
+        self._waiting.append(image.id)
         if not self._is_running:
             self._is_running = True
             spawn(self._run)
@@ -70,13 +70,13 @@ class LullWork:
         finally:
             self._is_running = False
 
-    def _make(self, image: Image) -> None:
+    def _make(self, image_id: str) -> None:
         try:
-            leave = functools.partial(self._leave, image)
-            self._flights.share((image.id, NAME), leave, lambda: True)
-        except (Busy, Abandoned):
-            pass  # there is other work, and that will make it
+            leave = functools.partial(self._leave, image_id)
+            self._flights.share((image_id, NAME), leave, lambda: True)
+        except (Busy, Abandoned, ImageNotFound):
+            pass  # there is other work, and that will make it; or it was deleted
         except ImageServiceError as exc:
-            _log.info("nothing is made ahead of %s: %s", image.id, exc)
+            _log.info("nothing is made ahead of %s: %s", image_id, exc)
         except Exception:  # noqa: BLE001 - an error in a managed thread ends the container
-            _log.exception("nothing is made ahead of %s", image.id)
+            _log.exception("nothing is made ahead of %s", image_id)

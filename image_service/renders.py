@@ -11,7 +11,7 @@ from .domain.image import Image
 from .domain.mezzanine import NAME, Use, mezzanine_of, serves
 from .domain.ports import Clock, Renderer, VariantStore
 from .domain.transform import Transform
-from .errors import ImageDamaged, StorageFull, StorageUnavailable, VariantFailed
+from .errors import ImageDamaged, ImageNotFound, StorageFull, StorageUnavailable, VariantFailed
 
 # More than any mezzanine has.
 _LARGEST_BYTES = 2 * 1024 * 1024
@@ -19,8 +19,11 @@ _LARGEST_BYTES = 2 * 1024 * 1024
 _LEAST = Transform(width=1, height=1, format=Format.JPEG, quality=80)
 
 
-class Blobs(Protocol):
+class Originals(Protocol):
     """As much of the StorageManager as rendering needs."""
+
+    def get(self, image_id: object) -> Image:
+        """Return an image. Raises: ImageNotFound."""
 
     def open_blob(self, image: Image) -> BinaryIO:
         """Return an image's bytes. Raises: ImageNotFound, ImageDamaged."""
@@ -31,7 +34,7 @@ class Renders:
 
     def __init__(
         self,
-        blobs: Blobs,
+        originals: Originals,
         renderer: Renderer,
         store: VariantStore,
         clock: Clock,
@@ -39,7 +42,7 @@ class Renders:
         keeps_mezzanines: bool,
     ) -> None:
         """Args: keeps_mezzanines: in the store, see domain/mezzanine.py."""
-        self._blobs = blobs
+        self._originals = originals
         self._renderer = renderer
         self._store = store
         self._clock = clock
@@ -51,15 +54,21 @@ class Renders:
         """Tell whether an image can have a mezzanine. Waits for nothing."""
         return self._keeps_mezzanines and mezzanine_of(image.facts) is not None
 
-    def leave(self, image: Image) -> None:
+    def leave(self, image_id: str) -> None:
         """Make an image's mezzanine, unless it is there or something else would have to go for it.
 
         Raises: as render() does.
         """
+        image = self._originals.get(image_id)
         with self._store.only_one(image.id, NAME):
             room_bytes = self._store.usage().room_bytes
             if not self._store.has(image.id, NAME) and room_bytes > _LARGEST_BYTES:
                 self._of_original(image, _LEAST, Use.MAKE)
+        try:
+            self._originals.get(image_id)
+        except ImageNotFound:  # deleted meanwhile, and what was kept of it
+            self._store.purge(image_id)
+            raise
 
     def render(self, image: Image, transform: Transform) -> bytes:
         """Return the file of a variant.
@@ -79,7 +88,7 @@ class Renders:
             return self._of_original(image, transform, Use.MAKE if is_alone else Use.NONE)
 
     def _of_original(self, image: Image, transform: Transform, use: Use) -> bytes:
-        with self._blobs.open_blob(image) as file:
+        with self._originals.open_blob(image) as file:
             original = file.read()
         if len(original) != image.size_bytes:
             raise ImageDamaged(image.id)

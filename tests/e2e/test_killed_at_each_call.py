@@ -71,22 +71,22 @@ class Place:
 
     def _count(self, work: str, call: str) -> int:
         log = self._folder / "log"
-        _, ended = self._run(work, ["-o", str(log), "-e", f"trace={call}"])
+        _, ended = self.run(PROGRAM, work, ["-o", str(log), "-e", f"trace={call}"])
         assert "done" in ended, work
         return sum(f" {call}(" in line for line in log.read_text().splitlines())
 
     def kill(self, work: str, call: str, number: int) -> tuple[Path, bool]:
         """Do the work in a process that is killed; return its folder, and whether it ended."""
         inject = f"inject={call}:signal=KILL:when={number}"
-        folder, printed = self._run(WORKS[work], ["-o", "/dev/null", "-e", inject])
+        folder, printed = self.run(PROGRAM, WORKS[work], ["-o", "/dev/null", "-e", inject])
         return folder, "done" in printed
 
-    def _run(self, work: str, options: list[str]) -> tuple[Path, str]:
+    def run(self, program: str, work: str, options: list[str]) -> tuple[Path, str]:
+        """Run a program that does a work, traced; return its folder and what it printed."""
         folder = self._folder / "killed"
         shutil.rmtree(folder, ignore_errors=True)
         shutil.copytree(self._folder / "before", folder, symlinks=True)
         Shop.write_config(folder)
-        program = PROGRAM.format(work=work)
         arguments = [str(folder), self.living, self.trashed, self.archived]
         arguments.append(str(folder / "backups"))
         words = [
@@ -97,7 +97,7 @@ class Place:
             *options,
             sys.executable,
             "-c",
-            program,
+            program.format(work=work),
             *arguments,
         ]
         ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -144,13 +144,18 @@ class Place:
         assert found == after if is_done else found in (before, after)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
+def needs_strace() -> None:
+    """Skip a test where processes cannot be traced."""
     if not shutil.which("strace"):
         pytest.skip("needs strace")
     probe = ["strace", "-qq", "-e", "inject=write:signal=KILL:when=1", "-o", "/dev/null", "echo"]
     if subprocess.run(probe, check=False, capture_output=True).returncode == 0:
         pytest.skip("strace may not trace here")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    needs_strace()
     return Place(tmp_path)
 
 

@@ -27,8 +27,8 @@ class Place:
             lambda image: image.facts.width > 5, self._leave, self.flights, quiet_s=QUIET_S
         )
 
-    def _leave(self, image: Image) -> None:
-        self.made.append(image.id)
+    def _leave(self, image_id: str) -> None:
+        self.made.append(image_id)
         if self.failure:
             raise self.failure
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 from image_service.domain.formats import Format
-from image_service.domain.image import PictureFacts
+from image_service.domain.image import Image, PictureFacts
 from image_service.domain.mezzanine import NAME, Use
 from image_service.domain.ports import KeptVariant, Rendering
 from image_service.domain.transform import Transform
-from image_service.errors import ImageDamaged, StorageUnavailable, VariantFailed
+from image_service.errors import ImageDamaged, ImageNotFound, StorageUnavailable, VariantFailed
 from image_service.renders import Renders
 from image_service.testing import FixedClock
 from tests.unit.faults import PICTURE, World
@@ -59,12 +59,19 @@ class Place:
         self.renderer = StubRenderer()
         self.store = self.world.variants
         self.renders = Renders(
-            self.world.manager,
+            self,
             self.renderer,
             self.store,
             FixedClock(),
             keeps_mezzanines=keeps_mezzanines,
         )
+
+    def get(self, image_id: object) -> Image:
+        assert image_id == self.image.id
+        return self.image
+
+    def open_blob(self, image: Image) -> BinaryIO:
+        return self.world.manager.open_blob(image)
 
     def render(self, transform: Transform = SMALL) -> bytes:
         return self.renders.render(self.image, transform)
@@ -137,8 +144,8 @@ def test_an_original_that_lost_bytes_is_told(place: Place) -> None:
 
 def test_it_can_be_made_by_itself_once_and_for_a_large_image_alone(place: Place) -> None:
     assert place.renders.would_leave(place.image)
-    place.renders.leave(place.image)
-    place.renders.leave(place.image)
+    place.renders.leave(place.image.id)
+    place.renders.leave(place.image.id)
     place.render()
     assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.SOURCE]
     assert not place.renders.would_leave(place.world.manager.get(place.image.id))
@@ -147,5 +154,17 @@ def test_it_can_be_made_by_itself_once_and_for_a_large_image_alone(place: Place)
 
 def test_by_itself_it_is_not_made_where_something_would_have_to_go(place: Place) -> None:
     place.store.max_bytes = 2_000_000
-    place.renders.leave(place.image)
+    place.renders.leave(place.image.id)
     assert place.renderer.asked == []
+
+
+def test_of_an_image_that_is_deleted_meanwhile_nothing_is_left(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: object) -> Image:
+        raise ImageNotFound(place.image.id)
+
+    place.renderer.meanwhile = lambda: monkeypatch.setattr(place, "get", gone)
+    with pytest.raises(ImageNotFound):
+        place.renders.leave(place.image.id)
+    assert not place.store.has(place.image.id, NAME)
