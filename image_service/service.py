@@ -18,6 +18,7 @@ from .memory import give_back_freed
 from .rpc import replies, rpc, transfer_rpc
 from .rpc.answers import answers
 from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
+from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
 from .web.provider import OriginalsProvider, VariantPagesProvider
 from .web.server import http
@@ -184,6 +185,18 @@ class ImageService:
         response = _json(report, status=200 if is_ready else 503)
         if not is_ready:
             response.headers["Retry-After"] = RETRY_AFTER_S
+        return response
+
+    @http("GET,HEAD", "/metrics")
+    @answers_problems
+    def get_metrics(self, request: Request) -> Response:  # noqa: ARG002
+        """Send what the store holds and how it was last verified, for Prometheus."""
+        app = self.app
+        page = metrics.text(
+            self.storage.usage(), app.settings.quotas, app.cache_counts, app.integrity
+        )
+        response = Response(page, content_type=metrics.CONTENT_TYPE)
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     @housekeeping

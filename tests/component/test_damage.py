@@ -5,13 +5,16 @@ from __future__ import annotations
 import http.client
 import io
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
 
 from image_service.domain.blocks import BLOCK_BYTES
+from image_service.testing import png
 from tests.component.harness import Service, wait_until
 from tests.component.variants import path, problem
 
@@ -99,3 +102,37 @@ def test_the_scrub_finds_it_and_health_tells(service: Service, damaged: str) -> 
     assert problem(answer, body)[:2] == (500, "image_damaged")
     assert (service.upload_dir / ".damaged" / f"{damaged}.png").exists()
     assert service.get(f"/images/{sound}")[1] == DATA
+
+
+def test_metrics_tell_what_is_stored_and_how_it_was_verified(
+    make_service: Callable[..., Service],
+) -> None:
+    service = make_service(scrub_bytes_per_s=10**9, sweep_interval_s=0.2, quota_bytes=10**9)
+    images = [service.upload(png((8, 6), seed=n), "a.png")["imageId"] for n in range(3)]
+    path = service.upload_dir / f"{images[0]}.png"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+    def metrics() -> dict[tuple[str, ...], float]:
+        answer, body = service.get("/metrics")
+        assert (answer.status, answer.headers["Content-Type"]) == (
+            200,
+            "text/plain; version=0.0.4; charset=utf-8",
+        )
+        families = text_string_to_metric_families(body.decode())
+        return {
+            (sample.name.removeprefix("image_service_"), *sample.labels.values()): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+    wait_until(lambda: metrics().get(("verified_images", "damaged")) == 1)
+    told = metrics()
+    with service.rpc() as rpc:
+        info = rpc.get_storage_info()
+    assert told["images",] == info["totalFiles"] == 3
+    assert told["bytes",] == info["totalBytes"]
+    assert told["quota_bytes",] == 10**9
+    assert told["verified_images", "sound"] == 2
+    assert told["verified_images", "missing"] == 0
+    assert time.time() - 60 < told["verified_timestamp_seconds",] < time.time() + 1
+    assert told["variant_lookups_total", "hit"] == 0
