@@ -25,6 +25,9 @@ class Originals(Protocol):
     def get(self, image_id: object) -> Image:
         """Return an image. Raises: ImageNotFound."""
 
+    def is_there(self, image: Image) -> bool:
+        """Tell whether an image is surely there still."""
+
     def open_blob(self, image: Image) -> BinaryIO:
         """Return an image's bytes. Raises: ImageNotFound, ImageDamaged."""
 
@@ -80,7 +83,8 @@ class Renders:
         if mezzanine is None or not serves(mezzanine, image.facts, transform):
             return self._of_original(image, transform, Use.NONE)
         kept = self._kept(image)
-        if kept:
+        # Of a damaged original nothing new is made.
+        if kept and self._originals.is_there(image):
             # It is kept without being synced, so it may be less than was written.
             with contextlib.suppress(VariantFailed):
                 return self._renderer.render(kept, image.facts, transform, Use.SOURCE).data

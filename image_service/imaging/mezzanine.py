@@ -46,6 +46,7 @@ def reduced(data: bytes, picture: Image.Image, mezzanine: Mezzanine) -> Image.Im
 
 def written(pixels: Image.Image, mezzanine: Mezzanine, notes: Notes) -> bytes:
     """Return the file of a mezzanine. Args: notes: what variants are to keep of the original."""
+    pixels = pixels.copy()
     pixels.info = {}  # Pillow's writers would take from it what is not to be kept
     if mezzanine.format is Format.PNG and notes == Notes():
         fast = vips.png(pixels)

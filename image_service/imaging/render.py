@@ -74,10 +74,11 @@ def render(
     assert transform.format
     with translated(limits), decoders.opened(source.data, source.data_format) as picture:
         opened = _Opened(picture, source, transform)
-        notes = kept_notes(picture, source.data, transform, opened.kept_profile)
         left = opened.reduce() if source.mezzanine is Use.MAKE else b""
         mark = _watermark(watermark) if watermark and transform.watermark else None
         frames = _Renderer(opened, transform, limits, mark, shrink_on_load).frames()
+        # Behind the decoding: a PNG may tell after its pixels.
+        notes = kept_notes(picture, source.data, transform, opened.kept_profile)
         for each in frames.pictures:
             each.info = {}  # Pillow's writers would take from it what is not to be kept
     size = frames.first.size

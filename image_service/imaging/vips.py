@@ -138,6 +138,8 @@ def _loaded_png(data: bytes, picture: Image.Image) -> Any:
     is_plain = data[_PNG_BITS_AT] == 8 and "transparency" not in picture.info
     if not _loaded or not is_plain or mode != picture.mode:
         return None
+    if "exif" not in picture.info and b"eXIf" in data:
+        return None  # behind its pixels: Pillow finds it when it decodes them
     return _loaded.Image.pngload_buffer(data, access="sequential", fail_on="truncated")
 
 

@@ -193,6 +193,16 @@ def test_copyright_and_nothing_else_is_kept_by_default(kind: str, format_: Forma
     assert not [secret for secret in SECRETS if secret in made.data]
 
 
+def test_what_a_png_tells_after_its_pixels_is_kept_too() -> None:
+    data = saved(draw((40, 24), seed=1), exif=exif())
+    start = data.index(b"eXIf") - 4
+    end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+    late = data[:start] + data[end:-12] + data[start:end] + data[-12:]
+    assert b"eXIf" in late[late.index(b"IDAT") :]
+    with opened(rendered(late, format=Format.JPEG).data) as picture:
+        assert texts_of(picture) == {315: ARTIST, 33432: COPYRIGHT}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("format_", KEEPING)
 @pytest.mark.parametrize("auto_rotate", [True, False])

@@ -70,6 +70,9 @@ class Place:
         assert image_id == self.image.id
         return self.image
 
+    def is_there(self, image: Image) -> bool:
+        return self.world.manager.is_there(image)
+
     def open_blob(self, image: Image) -> BinaryIO:
         return self.world.manager.open_blob(image)
 
@@ -134,6 +137,13 @@ def test_a_store_that_fails_costs_the_mezzanine_alone(
     monkeypatch.setattr(place.store, "put", fail)
     monkeypatch.setattr(place.store, "open", fail)
     assert place.render() == b"made"
+
+
+def test_nothing_new_is_made_of_an_original_in_quarantine(place: Place) -> None:
+    place.render()
+    place.world.store.quarantine(place.image.blob_name)
+    with pytest.raises(ImageDamaged):
+        place.render()
 
 
 def test_an_original_that_lost_bytes_is_told(place: Place) -> None:
