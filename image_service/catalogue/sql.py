@@ -401,6 +401,14 @@ def _has_vanished(exc: sa.exc.OperationalError) -> bool:
     return "no such table" in message or "unable to open database file" in message
 
 
+def _what_failed(message: str) -> str:
+    if "locked" in message:
+        return "its catalogue is busy"
+    if "malformed" in message or "not a database" in message:
+        return "its catalogue is damaged: see A damaged catalogue in docs/operations.md"
+    return "its catalogue failed"
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     """Turn the database's errors into ours."""
@@ -410,7 +418,6 @@ def _translated() -> Iterator[None]:
         message = str(getattr(exc, "orig", None) or exc).lower()
         if "full" in message:
             raise StorageFull from exc
-        what = "its catalogue is busy" if "locked" in message else "its catalogue failed"
-        raise StorageUnavailable(what) from exc
+        raise StorageUnavailable(_what_failed(message)) from exc
     except OSError as exc:
         raise StorageUnavailable(f"its catalogue: {exc.strerror}") from exc

@@ -94,6 +94,7 @@ def test_the_broker_delivers_again_and_the_first_image_is_answered(site: Site) -
         assert list((site.uploads / ".tmp").iterdir()) == []
 
 
+@pytest.mark.soak
 def test_a_deletion_that_was_not_answered_is_answered_as_done(site: Site) -> None:
     with site.running(), rpc(site) as service:
         image_id = service.upload_image(DATA, "a.png")["imageId"]
@@ -109,6 +110,7 @@ def test_a_deletion_that_was_not_answered_is_answered_as_done(site: Site) -> Non
             assert service.delete_image(image_id)["error"]["code"] == "image_not_found"
 
 
+@pytest.mark.soak
 def test_a_caller_that_asks_again_with_its_key_gets_the_first_image(site: Site) -> None:
     with doomed(site, UPLOADED) as process:
         first = Call(site, "upload_image", DATA, "a.png", idempotency_key="k1")
