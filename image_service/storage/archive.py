@@ -57,12 +57,13 @@ class Archive:
         Found by their name below the folder, so that it may be mounted elsewhere.
         """
         try:
-            parts = path.readlink().parts[-2:]
+            name = path.readlink().name
         except OSError:  # it is a file, or nothing
             return None
-        if self._folder is None or not _COLD.fullmatch(parts[-1]):
+        match = _COLD.fullmatch(name)
+        if self._folder is None or match is None:
             return None
-        return self._folder.joinpath(*parts)
+        return self._folder / _folder_of(match["id"]) / name
 
     def located(self, path: Path) -> Path:
         """Return where to read an original whose path is a link.
@@ -106,7 +107,7 @@ class Archive:
         self._prepare()
         image_id, _, extension = name.partition(".")
         token = secrets.token_hex(4)
-        target = self._folder / image_id[-2:] / f"{image_id}-{token}.{extension}"
+        target = self._folder / _folder_of(image_id) / f"{image_id}-{token}.{extension}"
         mark = self._under_way / f"{prefix}{name}.cold-{token}"
         mark.symlink_to(target)
         is_moved = False
@@ -212,6 +213,10 @@ class Archive:
             raise StorageUnavailable("the archive is not there: mount it")
         elif not own.exists() or own.read_text() != sign.read_text():
             raise StorageUnavailable("archive_dir holds the archive of another store")
+
+
+def _folder_of(image_id: str) -> str:
+    return image_id[-2:]
 
 
 def is_under_way(name: str) -> bool:
