@@ -22,6 +22,8 @@ from ..variants import Variant, Variants
 
 MAX_EXPIRY_S = 10 * 366 * 86_400
 _MOST_BYTES = 2**53
+# What comes after the year 9999 cannot be told as a date.
+_LAST_S = 253_402_300_799
 
 URL_PREFIX = "/img"
 
@@ -58,18 +60,14 @@ class Links:
         Raises: InvalidArgument, InvalidImageId.
         """
         options = "raw:1" if transform is None else spell_options(transform)
-        self._check(options)
-        expires_s = None
+        # Read in any case: an address that answers nothing but an error is refused here.
+        asked_s = read_transform(options, self._presets).expires_s
+        expires_s = asked_s if asked_s and asked_s <= _LAST_S else None
         if expires_in_s is not None:
             seconds = arguments.integer(expires_in_s, "expires_in_s", low=1, high=MAX_EXPIRY_S)
-            expires_s = self._now_s() + seconds
-        return URL_PREFIX + make_path(
-            image_id, options, self._signer, expires_s=expires_s
-        ), expires_s
-
-    def _check(self, options: str) -> None:
-        """Refuse what would make an address that answers nothing but an error."""
-        read_transform(options, self._presets)
+            ends_s = self._now_s() + seconds
+            return URL_PREFIX + make_path(image_id, options, self._signer, expires_s=ends_s), ends_s
+        return URL_PREFIX + make_path(image_id, options, self._signer), expires_s
 
 
 def read_transform(options: str, presets: Mapping[str, str]) -> Asked:
