@@ -11,7 +11,7 @@ from typing import Any
 
 from image_service.testing import png
 from tests.e2e.processes import Site
-from tests.e2e.test_full_disk import disk as disk  # noqa: PLC0414 - a fixture
+from tests.e2e.test_full_disk import disk as disk
 from tests.e2e.test_killed_before_the_reply import rpc
 
 
