@@ -21,8 +21,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not pu
 
 from scripts import amqp, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
+from tests.promises import marks_of  # noqa: E402
 
+TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of each promise."""
+    for item in items:
+        for mark in marks_of(item.path.relative_to(TESTS).as_posix()):
+            item.add_marker(mark)
 
 
 @pytest.fixture(autouse=True)
