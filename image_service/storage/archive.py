@@ -21,6 +21,7 @@ from pathlib import Path
 from ..domain.image import image_id_of
 from ..errors import StorageUnavailable
 from .directory import sync_directory
+from .files import write_all
 from .label import copy_label
 
 _CHUNK_BYTES = 1024 * 1024
@@ -231,9 +232,7 @@ def _copied(source: Path, target: Path, took: Callable[[int], None]) -> bytes:
     with source.open("rb") as old, target.open("xb", buffering=0) as new:
         while chunk := old.read(_CHUNK_BYTES):
             digest.update(chunk)
-            view = memoryview(chunk)
-            while view:
-                view = view[new.write(view) :]
+            write_all(new.fileno(), chunk)
             took(len(chunk))
         copy_label(old.fileno(), new.fileno())
         os.fsync(new.fileno())

@@ -10,7 +10,6 @@ is in .tmp under its lease, whatever instant it died at.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import secrets
@@ -24,10 +23,10 @@ from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
 from .archive import Archive, Moved, is_under_way
 from .directory import SharedSync, sync_directory
+from .files import translated, write_all
 from .label import label_of, set_label
 from .lease import Lease, LeaseBook
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 _SEPARATOR = "~"
 
 
@@ -69,7 +68,7 @@ class LocalStore:
 
     def prepare(self) -> None:
         """Make the directories that are missing. Raises: StorageFull, StorageUnavailable."""
-        with _translated():
+        with translated():
             self._provisional.mkdir(parents=True, exist_ok=True)
             sync_directory(self._root)
             self._lease.ensure()
@@ -80,7 +79,7 @@ class LocalStore:
         try:
             if self._has_no_room(len(data)):
                 raise StorageFull
-            with _translated():
+            with translated():
                 self._write_anywhere(self._provisional_path(name), data, label)
         except BaseException:
             self._active.remove(name)
@@ -102,7 +101,7 @@ class LocalStore:
         """See BlobStore.settle."""
         # Not synced: after a power cut the blob has the one name or the other, and the next sweep
         # gives it this one, for the catalogue knows it.
-        with _translated():
+        with translated():
             self._provisional_path(name).rename(self.path_for(name))
         self._active.discard(name)
 
@@ -110,7 +109,7 @@ class LocalStore:
         """See BlobStore.doubt."""
         final, provisional = self.path_for(name), self._provisional_path(name)
         self._active.add(name)
-        with _translated():
+        with translated():
             self._lease.ensure()
             self._provisional.mkdir(parents=True, exist_ok=True)
             for place in (final, self._trash / final.name):
@@ -124,7 +123,7 @@ class LocalStore:
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
-        with _translated():
+        with translated():
             self._archive.unlink(self._provisional_path(name))
             self._archive.unlink(self.path_for(name))
             for folder in (self._trash, self._damaged):
@@ -134,14 +133,14 @@ class LocalStore:
     def shelve(self, name: str) -> None:
         """See BlobStore.shelve."""
         # Not synced: wherever it is found after a power cut, the catalogue says where it belongs.
-        with _translated(), contextlib.suppress(FileNotFoundError):
+        with translated(), contextlib.suppress(FileNotFoundError):
             self._trash.mkdir(parents=True, exist_ok=True)
             self.path_for(name).rename(self._trash / name)
 
     def unshelve(self, name: str) -> None:
         """See BlobStore.unshelve."""
         path = self.path_for(name)
-        with _translated(), contextlib.suppress(FileNotFoundError):
+        with translated(), contextlib.suppress(FileNotFoundError):
             (self._trash / name).rename(path)
 
     def abandon(self, name: str) -> None:
@@ -150,7 +149,7 @@ class LocalStore:
 
     def open(self, name: str) -> BinaryIO:
         """See BlobStore.open."""
-        with _translated(FileNotFoundError):
+        with translated(FileNotFoundError):
             try:
                 return self._opened(self.path_for(name))
             except FileNotFoundError:
@@ -182,7 +181,7 @@ class LocalStore:
         """See BlobStore.put_away."""
         self._active.add(name)
         try:
-            with _translated(FileNotFoundError), contextlib.suppress(Moved):
+            with translated(FileNotFoundError), contextlib.suppress(Moved):
                 self._lease.ensure()
                 return self._archive.put_away(self.path_for(name).name, sha256, self._prefix, took)
         except FileNotFoundError:
@@ -200,7 +199,7 @@ class LocalStore:
                 return
             self._active.add(name)
             try:
-                with _translated(), contextlib.suppress(Moved):
+                with translated(), contextlib.suppress(Moved):
                     if self._has_no_room(target.stat().st_size):
                         raise StorageFull
                     self._lease.ensure()
@@ -215,7 +214,7 @@ class LocalStore:
     def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
         """See BlobStore.arrange."""
         wanted = set(trashed)
-        with _translated():
+        with translated():
             try:
                 there = {name for name in os.listdir(self._trash) if image_id_of(name)}
             except FileNotFoundError:
@@ -231,7 +230,7 @@ class LocalStore:
 
     def quarantine(self, name: str) -> None:
         """See BlobStore.quarantine."""
-        with _translated():
+        with translated():
             self._damaged.mkdir(parents=True, exist_ok=True)
             for place in (self.path_for(name), self._trash / name):
                 with contextlib.suppress(FileNotFoundError):
@@ -239,7 +238,7 @@ class LocalStore:
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
-        with _translated():
+        with translated():
             self._archive.unlink(self._damaged / self.path_for(name).name)
 
     def is_quarantined(self, name: str) -> bool:
@@ -249,7 +248,7 @@ class LocalStore:
     def names(self) -> Iterator[str]:
         """See BlobStore.names."""
         for folder in (self._root, self._trash):
-            with _translated(), contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
+            with translated(), contextlib.suppress(FileNotFoundError), os.scandir(folder) as found:
                 for entry in found:
                     is_ours = entry.is_file(follow_symlinks=False) or (
                         entry.is_symlink() and self._archive.target_of(folder / entry.name)
@@ -260,7 +259,7 @@ class LocalStore:
     def sweep(self, known: IdsAmong, trashed: IdsAmong = no_ids) -> int:
         """See BlobStore.sweep."""
         self.prepare()
-        with _translated():
+        with translated():
             return self._clear(self._lease.id, self._active, known, trashed) + sum(
                 self._clear_if_dead(lease, known, trashed) for lease in self._others()
             )
@@ -271,7 +270,7 @@ class LocalStore:
         content = secrets.token_bytes(64)
         if self._root.exists() and not os.access(self._root, os.W_OK | os.X_OK):
             raise StorageUnavailable("its directory may not be written")
-        with _translated():
+        with translated():
             try:  # a full disk takes the name, if not the bytes
                 try:
                     probe.write_bytes(content)
@@ -285,7 +284,7 @@ class LocalStore:
 
     def free_bytes(self) -> int:
         """See BlobStore.free_bytes: what this process's user may still fill."""
-        with _translated():
+        with translated():
             try:
                 status = os.statvfs(self._root)
             except FileNotFoundError:
@@ -337,7 +336,7 @@ class LocalStore:
         number = self._directory.number()
         try:
             try:
-                _write_all(fd, data)
+                write_all(fd, data)
                 set_label(fd, label)
                 os.fsync(fd)
             finally:
@@ -394,22 +393,3 @@ class LocalStore:
                     self._archive.unlink(path)
                     return True
         return False
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-@contextlib.contextmanager
-def _translated(*let_through: type[OSError]) -> Iterator[None]:
-    """Turn the operating system's errors into ours, which name no paths."""
-    try:
-        yield
-    except let_through:
-        raise
-    except OSError as exc:
-        if exc.errno in _NO_ROOM:
-            raise StorageFull from exc
-        raise StorageUnavailable(exc.strerror or type(exc).__name__) from exc

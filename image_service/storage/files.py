@@ -1,0 +1,32 @@
+"""Files as the store writes them, and the operating system's errors as ours."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+
+from ..errors import StorageFull, StorageUnavailable
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of data to an open file. Raises: OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+@contextlib.contextmanager
+def translated(*let_through: type[OSError]) -> Iterator[None]:
+    """Turn the operating system's errors into ours, which name no paths."""
+    try:
+        yield
+    except let_through:
+        raise
+    except OSError as exc:
+        if exc.errno in _NO_ROOM:
+            raise StorageFull from exc
+        raise StorageUnavailable(exc.strerror or type(exc).__name__) from exc
