@@ -28,10 +28,10 @@ from .domain.ports import (
     ImageEngine,
     Page,
     RequestKey,
-    VariantStore,
 )
 from .domain.quota import Quotas, Used
 from .domain.strip import Strip
+from .domain.variant_ports import VariantStore
 from .errors import (
     Busy,
     ChecksumMismatch,

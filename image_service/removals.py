@@ -11,14 +11,8 @@ from collections.abc import Callable, Mapping
 from .domain.image import Image, parse_image_ref
 from .domain.listing import ListQuery
 from .domain.outcomes import Delivery
-from .domain.ports import (
-    BlobStore,
-    Catalogue,
-    Clock,
-    DuplicateRequest,
-    RequestKey,
-    VariantStore,
-)
+from .domain.ports import BlobStore, Catalogue, Clock, DuplicateRequest, RequestKey
+from .domain.variant_ports import VariantStore
 from .errors import ImageNotFound, ImageServiceError
 
 _DAY_MS = 86_400_000

@@ -9,8 +9,9 @@ from typing import BinaryIO, Protocol
 from .domain.formats import Format
 from .domain.image import Image
 from .domain.mezzanine import NAME, Use, mezzanine_of, serves
-from .domain.ports import Clock, Renderer, VariantStore
+from .domain.ports import Clock
 from .domain.transform import Transform
+from .domain.variant_ports import Renderer, VariantStore
 from .errors import ImageDamaged, ImageNotFound, StorageFull, StorageUnavailable, VariantFailed
 
 # More than any mezzanine has.

@@ -12,8 +12,9 @@ from typing import BinaryIO, Protocol, TypeVar
 from .domain.formats import Format, sniff
 from .domain.image import Image, parse_image_ref
 from .domain.negotiation import Resolved, resolve
-from .domain.ports import Clock, VariantStore
+from .domain.ports import Clock
 from .domain.transform import Transform
+from .domain.variant_ports import VariantStore
 from .errors import ImageNotFound, StorageFull, StorageUnavailable, VariantFailed
 from .renders import Renders
 

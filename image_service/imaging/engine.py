@@ -12,9 +12,9 @@ from ..domain.fingerprint import Fingerprint
 from ..domain.formats import Format
 from ..domain.image import Findings, PictureFacts
 from ..domain.mezzanine import Use
-from ..domain.ports import Rendering
 from ..domain.strip import Strip
 from ..domain.transform import Transform
+from ..domain.variant_ports import Rendering
 from ..errors import CorruptImage, InvalidArgument, VariantFailed
 from .pool import Job, WorkerPool
 

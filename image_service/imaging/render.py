@@ -14,9 +14,9 @@ from ..domain.formats import TURNED_BY_DECODER, Format, sniff
 from ..domain.geometry import Plan, crop_box, plan, position, source_box
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Mezzanine, Use, mezzanine_of
-from ..domain.ports import Rendering
 from ..domain.transform import Transform, Trim
 from ..domain.turns import UPRIGHT, Box, Size, before_turn, combined, then, turned_size
+from ..domain.variant_ports import Rendering
 from ..errors import TooManyFrames, TooManyPixels
 from . import color, decoders, mezzanine, smart, vips
 from . import trim as trimming

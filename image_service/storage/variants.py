@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from ..domain.image import parse_image_ref
-from ..domain.ports import KeptVariant, VariantUsage
+from ..domain.variant_ports import KeptVariant, VariantUsage
 from ..errors import StorageUnavailable
 from ..native import threading
 from .variant_index import Name, VariantIndex

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 
-from ..domain.ports import KeptVariant, VariantUsage
+from ..domain.variant_ports import KeptVariant, VariantUsage
 
 
 class MemoryVariants:

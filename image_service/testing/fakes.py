@@ -11,12 +11,7 @@ from ..domain.formats import Format
 from ..domain.image import Blob, Findings, Image
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
-from ..domain.ports import (
-    DuplicateRequest,
-    FormatTotals,
-    Page,
-    RequestKey,
-)
+from ..domain.ports import DuplicateRequest, FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
 from ..errors import Busy, InvalidArgument, StorageUnavailable

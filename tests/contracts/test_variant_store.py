@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from image_service.domain.ports import VariantStore, VariantUsage
+from image_service.domain.variant_ports import VariantStore, VariantUsage
 from image_service.errors import StorageUnavailable
 from image_service.native import threading
 from image_service.storage import LocalVariants

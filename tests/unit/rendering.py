@@ -12,8 +12,8 @@ from PIL import Image
 from image_service.domain.formats import Format, sniff
 from image_service.domain.image import PictureFacts
 from image_service.domain.mezzanine import Use
-from image_service.domain.ports import Rendering
 from image_service.domain.transform import Transform
+from image_service.domain.variant_ports import Rendering
 from image_service.imaging.limits import Limits
 from image_service.imaging.render import Source, render
 

@@ -17,9 +17,9 @@ from image_service.domain.formats import Format, sniff
 from image_service.domain.geometry import crop_box, plan, position, source_box
 from image_service.domain.image import PictureFacts
 from image_service.domain.mezzanine import Use
-from image_service.domain.ports import Rendering
 from image_service.domain.transform import Gravity, Transform
 from image_service.domain.turns import Size
+from image_service.domain.variant_ports import Rendering
 from image_service.errors import CorruptImage
 from image_service.imaging import vips
 from image_service.imaging.examine import set_up

@@ -10,8 +10,8 @@ import pytest
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
 from image_service.domain.mezzanine import NAME, Use
-from image_service.domain.ports import KeptVariant, Rendering
 from image_service.domain.transform import Transform
+from image_service.domain.variant_ports import KeptVariant, Rendering
 from image_service.errors import ImageDamaged, ImageNotFound, StorageUnavailable, VariantFailed
 from image_service.renders import Renders
 from image_service.testing import FixedClock

@@ -9,8 +9,8 @@ import pytest
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
 from image_service.domain.mezzanine import Use
-from image_service.domain.ports import Rendering
 from image_service.domain.transform import Transform
+from image_service.domain.variant_ports import Rendering
 from image_service.errors import ImageNotFound, StorageUnavailable, VariantFailed
 from image_service.renders import Renders
 from image_service.testing import FixedClock, jpeg
