@@ -11,6 +11,9 @@ from .domain.listing import ListQuery
 from .domain.ports import BlobStore, Catalogue
 from .errors import ImageNotFound, StorageFull, StorageUnavailable
 
+# So many that cannot be moved, with none that could: it is the disk, not a file.
+_TRIED_IN_VAIN = 3
+
 
 @dataclass
 class Moves:
@@ -54,16 +57,18 @@ class Archive:
         Args:
             wanted: which images, from its beginning.
             until_ms: those that were stored or brought back since then stay.
-        Raises: StorageFull, StorageUnavailable: nothing more can be put away.
+        Raises: StorageFull; StorageUnavailable where it seems that nothing can be put away.
         """
+        self._store.tidy_archive()
         for image in self._images(wanted):
             name = image.blob_name
             if not self._store.is_archived(name) and self._store.arrived_ms(name) < until_ms:
-                is_sound = self._store.put_away(name, image.sha256, took)
-                if is_sound:
-                    done.count(image)
-                elif is_sound is not None:
-                    done.wrong.append((name, "damaged"))
+                with _noted(name, done):
+                    is_sound = self._store.put_away(name, image.sha256, took)
+                    if is_sound:
+                        done.count(image)
+                    elif is_sound is not None:
+                        done.wrong.append((name, "damaged"))
                 with contextlib.suppress(ImageNotFound):
                     self._put_in_order(image)
             yield image
@@ -71,16 +76,17 @@ class Archive:
     def bring_back_all(self, wanted: ListQuery, done: Moves) -> Iterator[Image]:
         """Bring back the originals of images; yield each image that was looked at.
 
-        Raises: StorageFull, StorageUnavailable: nothing more can be brought back.
+        Raises: StorageFull; StorageUnavailable where it seems that nothing can be brought back.
         """
         for image in self._images(wanted):
             name = image.blob_name
             if self._store.is_archived(name):
-                self._store.bring_back(name, image.sha256)
-                if self._store.is_archived(name):
-                    done.wrong.append((name, "damaged or missing in the archive"))
-                else:
-                    done.count(image)
+                with _noted(name, done):
+                    self._store.bring_back(name, image.sha256)
+                    if self._store.is_archived(name):
+                        done.wrong.append((name, "damaged or missing in the archive"))
+                    else:
+                        done.count(image)
                 with contextlib.suppress(ImageNotFound):
                     self._put_in_order(image)
             yield image
@@ -102,3 +108,14 @@ class Archive:
                 return
             last = page.images[-1]
             query = replace(query, after=(query.order_value(last), last.id))
+
+
+@contextlib.contextmanager
+def _noted(name: str, done: Moves) -> Iterator[None]:
+    """Note that one blob cannot be read or moved, and go on, unless none can be, as it seems."""
+    try:
+        yield
+    except StorageUnavailable as exc:
+        done.wrong.append((name, str(exc.args[0])))
+        if not done.images and len(done.wrong) >= _TRIED_IN_VAIN:
+            raise

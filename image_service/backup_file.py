@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import fcntl
+import glob
 import hashlib
 import json
+import lzma
 import os
+import secrets
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -38,6 +43,10 @@ from .verify import Pace
 
 SUFFIX = ".zip"
 _CHUNK_BYTES = 1024 * 1024
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+    ValueError,
+)  # fmt: skip
 
 
 class BackupFile:
@@ -107,20 +116,47 @@ class BackupFile:
         """See BackupFolder.create. Raises: BackupFailed, also where the file is there already."""
         if self._path.exists():
             raise BackupFailed(f"{self._path.name} is there already: name another file")
-        part = self._path.with_name(f".{self._path.name}.part")
+        part = self._new_part()
         try:
             with translated(), tempfile.TemporaryDirectory(suffix=".part") as scratch:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
                 copy = Path(scratch) / CATALOGUE
                 snapshot(copy)
-                with _zipped(), zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
+                with (
+                    part.open("r+b") as held,
+                    _zipped(),
+                    zipfile.ZipFile(held, "w", zipfile.ZIP_STORED) as file,
+                ):
+                    fcntl.flock(held, fcntl.LOCK_EX)  # it is not a dead process's
                     yield from self._put_originals(file, copy, store, living, pace, done)
                     _finish(file, copy, now, done)
                 _sync(part)
-                part.rename(self._path)
+                self._name(part)
                 _sync(self._path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+    def _new_part(self) -> Path:
+        """Return a new file to write to; those that dead processes left are removed."""
+        with translated():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            for left in self._path.parent.glob(f".{glob.escape(self._path.name)}.*.part"):
+                with contextlib.suppress(BlockingIOError), left.open("rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    left.unlink()
+            part = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.part")
+            part.touch(exist_ok=False)
+            return part
+
+    def _name(self, part: Path) -> None:
+        """Give a finished file its name, unless another one has got it meanwhile."""
+        try:
+            self._path.hardlink_to(part)
+        except FileExistsError:
+            raise BackupFailed(f"{self._path.name} is there already: name another file") from None
+        except OSError:  # a file system without such links
+            if self._path.exists():
+                raise BackupFailed(f"{self._path.name} is there already") from None
+            part.rename(self._path)
 
     def _put_originals(
         self,
@@ -221,7 +257,7 @@ def _zipped() -> Iterator[None]:
     """Turn what reading a damaged file raises into ours."""
     try:
         yield
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as exc:
+    except _DAMAGED as exc:
         raise BackupFailed(f"the file is damaged, or not all of one: {exc}") from exc
 
 

@@ -107,15 +107,25 @@ class VerifyRun:
         if backups:
             self.restored = self._restore(backups, mended)
         ids = {finding.image_id for finding in self.restored}
-        rest = Verification(images=self.done.images)
-        for finding in self.done.findings:
-            if finding.image_id not in ids:
-                rest.add(finding)
+        # The findings are the first of many; how many there are the counts tell.
+        rest = Verification(
+            images=self.done.images,
+            counts=dict(self.done.counts),
+            findings=[each for each in self.done.findings if each.image_id not in ids],
+        )
+        for finding in self.restored:
+            rest.counts[finding.kind] -= 1
         mended = [finding for finding in mended if finding.image_id not in ids]
-        return mended + self._verifier.repair(rest)
+        try:
+            return mended + self._verifier.repair(rest)
+        except StorageUnavailable as exc:
+            if not self.restored:
+                raise
+            back = f"{len(self.restored)} were brought back from the backup; of the rest: "
+            raise StorageUnavailable(back + str(exc.args[0])) from exc
 
     def _restore(self, backups: Path, damaged: list[Finding]) -> list[Finding]:
-        gone = ("missing", "quarantined")
+        gone = ("missing", "quarantined", "unreadable")
         wanted = damaged + [each for each in self.done.findings if each.kind in gone]
         run = RestoreRun(self._parts, backups, None)
         collections.deque(run.images({finding.image_id for finding in wanted}), maxlen=0)
@@ -228,7 +238,7 @@ class ArchiveRun:
 
 def backups_in(target: Path) -> BackupFolder | BackupFile:
     """Return the backups in a folder, or the one in a file."""
-    if target.suffix == SUFFIX:
+    if target.suffix == SUFFIX and not target.is_dir():
         return BackupFile(target, opened_copy)
     return BackupFolder(target, opened_copy)
 

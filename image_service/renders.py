@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from typing import BinaryIO, Protocol
 
+import xxhash
+
 from .domain.formats import Format
 from .domain.image import Image
 from .domain.mezzanine import NAME, Use, mezzanine_of, serves
@@ -16,6 +18,7 @@ from .errors import ImageDamaged, ImageNotFound, StorageFull, StorageUnavailable
 
 # More than any mezzanine has.
 _LARGEST_BYTES = 2 * 1024 * 1024
+_CHECK_BYTES = 8
 # What is rendered where only the mezzanine is wanted.
 _LEAST = Transform(width=1, height=1, format=Format.JPEG, quality=80)
 
@@ -86,7 +89,6 @@ class Renders:
         kept = self._kept(image)
         # Of a damaged original nothing new is made.
         if kept and self._originals.is_there(image):
-            # It is kept without being synced, so it may be less than was written.
             with contextlib.suppress(VariantFailed):
                 return self._renderer.render(kept, image.facts, transform, Use.SOURCE).data
         with self._alone(image.id) as is_alone:
@@ -101,7 +103,8 @@ class Renders:
         if rendering.mezzanine:
             made_s = self._clock.now_ms() // 1000
             with contextlib.suppress(StorageUnavailable, StorageFull):
-                self._store.put(image.id, NAME, rendering.mezzanine, made_s=made_s)
+                data = rendering.mezzanine + _check_of(rendering.mezzanine)
+                self._store.put(image.id, NAME, data, made_s=made_s)
         return rendering.data
 
     def _kept(self, image: Image) -> bytes:
@@ -109,7 +112,9 @@ class Renders:
             kept = self._store.open(image.id, NAME)
             if kept:
                 with kept.file as file:
-                    return file.read()
+                    data = file.read()
+                picture, check = data[:-_CHECK_BYTES], data[-_CHECK_BYTES:]
+                return picture if check == _check_of(picture) else b""
         return b""
 
     @contextlib.contextmanager
@@ -123,3 +128,8 @@ class Renders:
             yield True
         finally:
             self._making.discard(image_id)
+
+
+def _check_of(data: bytes) -> bytes:
+    """Return what is kept behind a mezzanine: the file is not synced, and many are made of it."""
+    return xxhash.xxh3_64_digest(data)

@@ -9,6 +9,7 @@ from .backup_format import BackupFailed, Backups, walk
 from .domain.image import Blob
 from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
+from .errors import StorageUnavailable
 
 
 @dataclass
@@ -60,7 +61,7 @@ def _restore_one(
         try:
             store.open(name).close()
             return
-        except FileNotFoundError:
+        except (FileNotFoundError, StorageUnavailable):  # gone, or in an archive that is
             pass
     image = copy.get(listed.id, trashed=listed.is_trashed)
     assert image

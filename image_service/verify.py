@@ -125,7 +125,7 @@ class Verifier:
         if missing > 1 and missing > _MISSING_SHARE * done.images:
             raise StorageUnavailable(
                 f"{missing} of {done.images} images have no file: is this the right directory, "
-                "and is it mounted? Nothing was repaired"
+                "and is it mounted? None was dropped"
             )
         mended = self.quarantine(done.findings)
         for finding in done.findings:

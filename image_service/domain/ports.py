@@ -72,6 +72,9 @@ class BlobStore(Protocol):
         Args: sha256: what it must be, or it stays.
         """
 
+    def tidy_archive(self) -> int:
+        """Remove what was put away and belongs to no blob any more; return how many that were."""
+
     def arrived_ms(self, name: str) -> int:
         """Return when a settled blob was stored or last moved, Unix milliseconds; 0 for none."""
 

@@ -47,24 +47,21 @@ class Archive:
         self._places = tuple(places)
         self._under_way = under_way
 
-    @property
-    def is_there(self) -> bool:
-        """Whether it can be read and written."""
-        return self._folder is not None and (self._folder / _SIGN).exists()
-
     def target_of(self, path: Path) -> Path | None:
-        """Return where the bytes of an original are, None if they are not in the archive.
+        """Return where the bytes of an original are, None if they are in no archive.
 
-        Found by their name below the folder, so that it may be mounted elsewhere.
+        Found by their name below the folder, so that it may be mounted elsewhere; without one
+        where the link leads.
         """
         try:
-            name = path.readlink().name
+            link = path.readlink()
         except OSError:  # it is a file, or nothing
             return None
-        match = _COLD.fullmatch(name)
-        if self._folder is None or match is None:
+        match = _COLD.fullmatch(link.name)
+        if match is None:
             return None
-        return self._folder / _folder_of(match["id"]) / name
+        folder = self._folder or link.parent.parent
+        return folder / _folder_of(match["id"]) / link.name
 
     def located(self, path: Path) -> Path:
         """Return where to read an original whose path is a link.
@@ -72,11 +69,10 @@ class Archive:
         Raises: StorageUnavailable when that is in an archive which is not there.
         """
         target = self.target_of(path)
-        if target and self.is_there:
-            return target
-        if not path.exists():
-            raise StorageUnavailable("the archive is not there: mount it, and set archive_dir")
-        return path
+        if target is None:
+            return path
+        _check(target)
+        return target
 
     def unlink(self, path: Path) -> None:
         """Remove an original for good, its bytes first. One that is not there is no error.
@@ -84,13 +80,20 @@ class Archive:
         Raises: OSError; StorageUnavailable where they are in an archive that is not there.
         """
         target = self.target_of(path)
-        if target is None and path.is_symlink() and not path.exists():
-            raise StorageUnavailable("the archive is not there")
         if target:
-            if not self.is_there:
-                raise StorageUnavailable("the archive is not there")
+            _check(target)
             target.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
+
+    def drop(self, path: Path) -> None:
+        """Remove an original for good; where its archive is not there its link alone.
+
+        What then is left in the archive tidy() finds. Raises: OSError.
+        """
+        try:
+            self.unlink(path)
+        except StorageUnavailable:
+            path.unlink(missing_ok=True)
 
     def put_away(self, name: str, sha256: bytes, prefix: str, took: Callable[[int], None]) -> bool:
         """Move an original into the archive.
@@ -101,7 +104,8 @@ class Archive:
         Returns: whether it was what it must be.
         Raises: Moved when it is not where it was, or there already; OSError.
         """
-        assert self._folder
+        if self._folder is None:
+            raise StorageUnavailable("archive_dir is not set")
         final = self._places[0] / name
         if final.is_symlink():
             raise Moved
@@ -111,7 +115,6 @@ class Archive:
         target = self._folder / _folder_of(image_id) / f"{image_id}-{token}.{extension}"
         mark = self._under_way / f"{prefix}{name}.cold-{token}"
         mark.symlink_to(target)
-        is_moved = False
         try:
             sync_directory(self._under_way)
             target.parent.mkdir(exist_ok=True)
@@ -120,11 +123,13 @@ class Archive:
             sync_directory(target.parent)
             sync_directory(self._folder)
             with self._hidden(name, prefix) as hidden:
+                if hidden.is_symlink():  # somebody else was first
+                    raise Moved
                 mark.rename(hidden)
-                is_moved = True
             return True
         finally:
-            if not is_moved:
+            # As the disk has it: whatever is raised, and when, the link may be in place.
+            if mark.is_symlink():
                 target.unlink(missing_ok=True)
                 mark.unlink(missing_ok=True)
 
@@ -145,6 +150,8 @@ class Archive:
             mark.symlink_to(target)
             sync_directory(self._under_way)
             with self._hidden(name, prefix) as hidden:
+                if self.target_of(hidden) != target:  # somebody else was first
+                    raise Moved
                 warm.rename(hidden)
         except BaseException:
             if warm.exists():  # else the mark stays, for a sweep to remove the bytes by
@@ -181,21 +188,48 @@ class Archive:
             path = self._under_way / entry
             if match["way"] == "warm":
                 path.unlink(missing_ok=True)
-            elif self.is_there:
+            else:
                 target = self.target_of(path)
+                if target and not is_mounted(target):
+                    continue
                 if target and not self._is_linked(match["name"], target):
                     target.unlink(missing_ok=True)
                 path.unlink(missing_ok=True)
 
-    def _is_linked(self, name: str, target: Path) -> bool:
-        """Tell whether an original's link leads to these bytes."""
-        paths = [place / name for place in self._places]
-        paths += [
-            self._under_way / entry
-            for entry in os.listdir(self._under_way)
-            if entry.endswith(f"~{name}")
-        ]
-        return any(self.target_of(path) == target for path in paths)
+    def tidy(self) -> int:
+        """Remove what is in the archive and no link leads to; return how many files that were.
+
+        Links that were removed while it was not there have left it. Raises: OSError.
+        """
+        if self._folder is None or not (self._folder / _SIGN).exists():
+            return 0
+        removed = 0
+        for folder in self._folder.iterdir():
+            for path in folder.glob("img_*") if folder.is_dir() else ():
+                match = _COLD.fullmatch(path.name)
+                if match and path.parent.name == _folder_of(match["id"]):
+                    name = f"{match['id']}.{match['extension']}"
+                    if not self._is_linked(name, path, with_marks=True):
+                        path.unlink(missing_ok=True)
+                        removed += 1
+        return removed
+
+    def _is_linked(self, name: str, target: Path, *, with_marks: bool = False) -> bool:
+        """Tell whether an original's link leads to these bytes. It may move while that is asked."""
+
+        def paths() -> list[Path]:
+            under_way = [
+                self._under_way / entry
+                for entry in os.listdir(self._under_way)
+                if entry.endswith(f"~{name}") or (with_marks and f"~{name}.cold-" in entry)
+            ]
+            return [place / name for place in self._places] + under_way
+
+        return any(
+            self.target_of(path) == target
+            for looked_at in (paths(), reversed(paths()), paths())
+            for path in looked_at
+        )
 
     def _prepare(self) -> None:
         """Make the archive; never again, for a disk that is not mounted looks like a new one.
@@ -214,6 +248,16 @@ class Archive:
             raise StorageUnavailable("the archive is not there: mount it")
         elif not own.exists() or own.read_text() != sign.read_text():
             raise StorageUnavailable("archive_dir holds the archive of another store")
+
+
+def is_mounted(target: Path) -> bool:
+    """Tell whether the archive of these bytes is there."""
+    return (target.parent.parent / _SIGN).exists()
+
+
+def _check(target: Path) -> None:
+    if not is_mounted(target):
+        raise StorageUnavailable("the archive is not there: mount it, and set archive_dir")
 
 
 def _folder_of(image_id: str) -> str:

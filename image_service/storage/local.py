@@ -21,7 +21,7 @@ from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
-from .archive import Archive, Moved, is_under_way
+from .archive import Archive, Moved, is_mounted, is_under_way
 from .directory import SharedSync, sync_directory
 from .files import translated, write_all
 from .label import label_of, set_label
@@ -101,8 +101,13 @@ class LocalStore:
         """See BlobStore.settle."""
         # Not synced: after a power cut the blob has the one name or the other, and the next sweep
         # gives it this one, for the catalogue knows it.
+        final = self.path_for(name)
         with translated():
-            self._provisional_path(name).rename(self.path_for(name))
+            # One that is restored may take the place of a link to what is lost.
+            archived = self._archive.target_of(final)
+            self._provisional_path(name).rename(final)
+            if archived and self._archive.target_of(final) != archived:
+                archived.unlink(missing_ok=True)
         self._active.discard(name)
 
     def doubt(self, name: str) -> None:
@@ -126,8 +131,12 @@ class LocalStore:
         with translated():
             self._archive.unlink(self._provisional_path(name))
             self._archive.unlink(self.path_for(name))
-            for folder in (self._trash, self._damaged):
-                self._archive.unlink(folder / name)
+            self._archive.unlink(self._trash / name)
+            try:
+                self._archive.unlink(self._damaged / name)
+            except StorageUnavailable:  # a sweep finds it there once the archive is back
+                (self._damaged / name).rename(self._provisional_path(name))
+                raise
         self._active.discard(name)
 
     def shelve(self, name: str) -> None:
@@ -185,10 +194,16 @@ class LocalStore:
                 self._lease.ensure()
                 return self._archive.put_away(self.path_for(name).name, sha256, self._prefix, took)
         except FileNotFoundError:
-            pass
+            if self.is_settled(name):
+                raise StorageUnavailable("the archive went away") from None
         finally:
             self._active.discard(name)
         return None
+
+    def tidy_archive(self) -> int:
+        """See BlobStore.tidy_archive."""
+        with translated():
+            return self._archive.tidy()
 
     def bring_back(self, name: str, sha256: bytes) -> None:
         """See BlobStore.bring_back."""
@@ -200,6 +215,10 @@ class LocalStore:
             self._active.add(name)
             try:
                 with translated(), contextlib.suppress(Moved):
+                    if not is_mounted(target):
+                        raise StorageUnavailable("the archive is not there: mount it")
+                    if not target.exists():
+                        return
                     if self._has_no_room(target.stat().st_size):
                         raise StorageFull
                     self._lease.ensure()
@@ -209,7 +228,7 @@ class LocalStore:
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""
-        return self.path_for(name).exists()
+        return os.path.lexists(self.path_for(name))
 
     def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
         """See BlobStore.arrange."""
@@ -239,11 +258,11 @@ class LocalStore:
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
         with translated():
-            self._archive.unlink(self._damaged / self.path_for(name).name)
+            self._archive.drop(self._damaged / self.path_for(name).name)
 
     def is_quarantined(self, name: str) -> bool:
         """See BlobStore.is_quarantined."""
-        return (self._damaged / self.path_for(name).name).exists()
+        return os.path.lexists(self._damaged / self.path_for(name).name)
 
     def names(self) -> Iterator[str]:
         """See BlobStore.names."""

@@ -136,6 +136,10 @@ class MemoryStore:
             self.disk.archived.discard(name)
             self.disk.arrived_ms[name] = _now_ms()
 
+    def tidy_archive(self) -> int:
+        """See BlobStore.tidy_archive."""
+        return 0
+
     def arrived_ms(self, name: str) -> int:
         """See BlobStore.arrived_ms."""
         return self.disk.arrived_ms.get(name, 0) if name in self.disk.blobs else 0

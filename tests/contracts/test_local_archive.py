@@ -121,13 +121,18 @@ def test_the_archive_of_another_store_is_refused(place: Place, tmp_path: Path) -
         place.store.put_away(settled(place.store), SHA)
 
 
-def test_without_an_archive_a_link_is_read_as_before(place: Place) -> None:
-    name = place.archived()
+def test_without_the_setting_a_link_is_followed_where_it_leads(place: Place) -> None:
+    name, doomed, other = (place.archived() for _ in range(3))
     leases = LeaseBook(place.stores.leases)
     store = LocalStore(place.root, leases, leases.acquire())
     assert content(store, name) == DATA
-    store.bring_back(name, SHA)
-    assert store.is_archived(name)
+    store.bring_back(other, SHA)
+    assert not store.is_archived(other)
+    with pytest.raises(StorageUnavailable, match="archive_dir is not set"):
+        store.put_away(other, SHA)
+    store.doubt(doomed)
+    store.remove(doomed)
+    assert len(place.cold) == 1
     shutil.rmtree(place.archive)
     with pytest.raises(StorageUnavailable, match="archive_dir"):
         store.open(name)
@@ -194,3 +199,75 @@ def test_one_that_is_deleted_on_its_way_is_not_put_anywhere(
     assert place.store.put_away(going, SHA) is None
     place.store.bring_back(coming, SHA)
     assert list(place.store.names()) == place.cold == place.under_way == []
+
+
+def test_an_interruption_at_any_moment_loses_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for late in ("hidden", "mark", "final"):
+        name = settled(place.store)
+        rename = Path.rename
+        left = {"hidden": 1, "mark": 2, "final": 3}[late]
+
+        def interrupted(self: Path, target: Any) -> Path:
+            nonlocal left
+            done = rename(self, target)  # noqa: B023
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+            return done
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "rename", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                place.store.put_away(name, SHA)
+        place.store.sweep(knowing(name))
+        assert content(place.store, name) == DATA, late
+        assert place.store.is_settled(name)
+
+
+def test_two_archivers_leave_one_copy(place: Place) -> None:
+    name = settled(place.store)
+    other: LocalStore = place.stores.start().adapter
+    told: list[bool | None] = []
+    first = place.store.put_away(name, SHA, lambda _: told.append(other.put_away(name, SHA)))
+    assert (first, told) == (None, [True])
+    assert len(place.cold) == 1
+    assert content(place.store, name) == DATA
+
+
+def test_what_no_link_leads_to_is_tidied_up(place: Place) -> None:
+    kept, shelved, hidden, gone = (place.archived() for _ in range(4))
+    place.store.shelve(shelved)
+    place.store.doubt(hidden)
+    (place.root / gone).unlink()
+    (place.archive / "ab").mkdir(exist_ok=True)
+    (place.archive / "ab" / "notes.txt").write_text("mine")
+    assert len(place.cold) == 4
+    assert place.store.tidy_archive() == 1
+    assert place.store.tidy_archive() == 0
+    for name in (kept, shelved, hidden):
+        assert content(place.store, name) == DATA
+    assert (place.archive / "ab" / "notes.txt").exists()
+
+
+def test_one_in_quarantine_is_deleted_when_its_archive_is_back(place: Place) -> None:
+    name = place.archived()
+    place.store.quarantine(name)
+    place.unmount()
+    assert place.store.is_quarantined(name)
+    place.store.doubt(name)
+    with pytest.raises(StorageUnavailable):
+        place.store.remove(name)
+    place.store.abandon(name)
+    place.mount()
+    assert place.store.sweep(knowing()) == 1
+    assert place.cold == place.under_way == []
+
+
+def test_what_is_stored_anew_takes_the_place_of_a_link_and_its_bytes(place: Place) -> None:
+    name = place.archived()
+    place.store.put(name, DATA)
+    place.store.settle(name)
+    assert place.cold == []
+    assert not place.store.is_archived(name)

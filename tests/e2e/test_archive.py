@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from image_service.domain.image import Image, human_size
+from image_service.domain.listing import ListQuery
 from image_service.testing import png
 from tests.e2e.shop import Shop, flip_a_bit
 
@@ -108,3 +110,56 @@ def test_without_a_folder_it_is_told_what_to_set(shop: Shop) -> None:
     code, _, err = run(shop, "archive", "--tag", "x")
     assert code == 2
     assert "IMAGE_SERVICE_ARCHIVE_DIR" in err
+
+
+def test_one_that_is_missing_there_does_not_keep_the_others(shop: Shop) -> None:
+    names = shop.fill(5)
+    run(shop, "archive", "--older-than", "0.0000001")
+    cold(shop)[0].unlink()
+    code, out, _ = run(shop, "unarchive", "--all")
+    assert code == 3
+    assert out.startswith("4 originals, ")
+    assert sum(f"  {name}: damaged or missing in the archive" in out for name in names) == 1
+
+
+def test_an_archive_that_was_lost_is_restored_from_a_backup(shop: Shop, tmp_path: Path) -> None:
+    names, target = shop.fill(4), str(tmp_path / "pictures.zip")
+    assert run(shop, "backup", target)[0] == 0
+    run(shop, "archive", "--older-than", "0.0000001")
+    shutil.rmtree(shop.archive)
+    _, found = shop.found()
+    assert found["counts"] == {"unreadable": 4}
+    _, found = shop.found("--repair", "--from", target)
+    assert sorted(found["restored"]) == sorted(names)
+    assert shop.verify()[0] == 0
+    assert not any((shop.uploads / name).is_symlink() for name in names)
+
+
+def test_a_catalogue_is_rebuilt_also_where_the_archive_is_mounted_elsewhere(
+    shop: Shop, tmp_path: Path
+) -> None:
+    names = shop.fill(3)
+    run(shop, "archive", "--older-than", "0.0000001")
+    shop.catalogues.stop()
+    shop.archive.rename(tmp_path / "elsewhere")
+    shop.config.write_text(f"upload_dir: {shop.uploads}\narchive_dir: {tmp_path / 'elsewhere'}\n")
+    for file in shop.catalogues.file.parent.glob("catalogue.sqlite3*"):
+        file.unlink()
+    assert run(shop, "rebuild")[1].startswith("3 images")
+    again = Shop(tmp_path)
+    found = again.manager.page(ListQuery()).images
+    assert sorted(image.blob_name for image in found) == sorted(names)
+    again.catalogues.stop()
+
+
+def test_after_a_restore_nothing_is_left_in_the_archive(shop: Shop, tmp_path: Path) -> None:
+    shop.fill(3)
+    target = str(tmp_path / "backups")
+    assert run(shop, "backup", target)[0] == 0
+    run(shop, "archive", "--older-than", "0.0000001")
+    shop.catalogues.stop()
+    for file in shop.catalogues.file.parent.glob("catalogue.sqlite3*"):
+        file.unlink()
+    assert run(shop, "restore", target)[0] == 0
+    assert cold(shop) == []
+    assert shop.verify()[0] == 0

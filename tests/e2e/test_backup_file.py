@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from image_service.backup_format import BackupFailed
 from image_service.domain.listing import ListQuery
 from image_service.maintenance import BackupRun, opened
 from image_service.serve import load
@@ -126,3 +127,39 @@ def test_repair_takes_from_it(shop: Shop, target: Path) -> None:
     code, told = shop.found("--repair", "--from", str(target))
     assert (code, told["restored"]) == (3, [image.blob_name])
     assert shop.verify()[0] == 0
+
+
+def test_two_at_once_leave_one_whole_file(shop: Shop, target: Path) -> None:
+    with opened(load(shop.config)[1]) as one, opened(load(shop.config)[1]) as other:
+        first, second = BackupRun(one, target).images(), BackupRun(other, target).images()
+        for images in (first, second, first, second):
+            next(images)
+        assert sum(1 for _ in first) > 0
+        with pytest.raises(BackupFailed, match="is there already"):
+            list(second)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    assert shop.run("backup", "verify", str(target))[0] == 0
+
+
+def test_what_a_dead_process_left_is_removed(shop: Shop, target: Path) -> None:
+    target.parent.mkdir()
+    (target.parent / f".{target.name}.0123abcd.part").write_bytes(b"x")
+    made(shop, target)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+
+
+def test_a_member_that_says_it_is_compressed_is_told(shop: Shop, target: Path) -> None:
+    made(shop, target)
+    data = bytearray(target.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + offset] = 8
+    target.write_bytes(data)
+    code, out, error = shop.run("backup", "verify", str(target))
+    assert (code, "damaged" in out + error) == (3, True)
+
+
+def test_a_folder_may_have_such_a_name(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "folder.zip").mkdir()
+    for _ in range(2):
+        made(shop, tmp_path / "folder.zip")
+    assert shop.run("backup", "list", str(tmp_path / "folder.zip"))[1].count("images") == 2

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from image_service import verify
 from image_service.domain.image import human_size
 from image_service.testing import png
 from tests.e2e.shop import Shop, flip_a_bit
@@ -76,6 +77,17 @@ def test_repair_takes_what_it_can_from_a_backup(shop: Shop, tmp_path: Path) -> N
     assert [path.name for path in (shop.uploads / ".damaged").iterdir()] == [late]
     code, out, _ = shop.verify("--repair", "--from", target)
     assert (code, "brought back" in out) == (3, False)
+
+
+def test_a_disk_that_is_not_there_empties_no_catalogue_however_many_are_missing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify, "_FINDINGS_KEPT", 3)
+    for name in shop.fill(40):
+        (shop.uploads / name).unlink()
+    code, _, error = shop.verify("--repair")
+    assert (code, "None was dropped" in error) == (1, True)
+    assert shop.manager.usage().files == 40
 
 
 def test_to_repair_from_what_is_no_backup_is_told(shop: Shop, tmp_path: Path) -> None:

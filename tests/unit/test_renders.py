@@ -113,6 +113,18 @@ def test_one_that_is_damaged_is_made_again(place: Place) -> None:
     assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.SOURCE, Use.MAKE]
 
 
+@pytest.mark.parametrize("bit", [0, 20, 50, 100])
+def test_one_with_a_flipped_bit_is_made_again(place: Place, bit: int) -> None:
+    place.render()
+    data, made_s = place.store.kept[place.image.id, NAME]
+    flipped = bytearray(data)
+    flipped[bit // 8] ^= 1 << bit % 8
+    place.store.kept[place.image.id, NAME] = bytes(flipped), made_s
+    place.render()
+    assert [use for _, use in place.renderer.asked] == [Use.MAKE, Use.MAKE]
+    assert place.store.kept[place.image.id, NAME] == (data, made_s)
+
+
 def test_it_is_made_once_for_all_that_are_made_at_the_same_time(place: Place) -> None:
     place.renderer.meanwhile = place.render
     place.render()
