@@ -27,6 +27,13 @@ def cold(shop: Shop) -> list[Path]:
     return sorted(shop.archive.rglob("img_*"))
 
 
+def put_away(shop: Shop) -> tuple[int, str, str]:
+    """Archive what is in the store, as if it had been there for a day."""
+    for path in shop.uploads.glob("img_*"):
+        os.utime(path, (time.time() - 24 * HOUR_S,) * 2, follow_symlinks=False)
+    return run(shop, "archive", "--older-than", "0.5")
+
+
 def run(shop: Shop, *words: str) -> tuple[int, str, str]:
     return shop.run(*words, "--config", str(shop.config))
 
@@ -66,7 +73,7 @@ def test_by_age_and_what_was_wanted_lately_stays(shop: Shop) -> None:
 def test_a_damaged_one_is_named_and_stays(shop: Shop) -> None:
     names = shop.fill(2)
     flip_a_bit(shop.uploads / names[0], random.Random(1))
-    code, out, _ = run(shop, "archive", "--older-than", "0.0000001")
+    code, out, _ = put_away(shop)
     assert code == 3
     assert f"  {names[0]}: damaged\n" in out
     assert len(cold(shop)) == 1
@@ -81,7 +88,7 @@ def test_a_damaged_one_is_named_and_stays(shop: Shop) -> None:
 
 def test_a_backup_has_what_is_archived_and_restores_it(shop: Shop, tmp_path: Path) -> None:
     names = shop.fill(3)
-    run(shop, "archive", "--older-than", "0.0000001")
+    put_away(shop)
     target = str(tmp_path / "backups")
     assert run(shop, "backup", target)[0] == 0
     (tmp_path / "empty").mkdir()
@@ -114,7 +121,7 @@ def test_without_a_folder_it_is_told_what_to_set(shop: Shop) -> None:
 
 def test_one_that_is_missing_there_does_not_keep_the_others(shop: Shop) -> None:
     names = shop.fill(5)
-    run(shop, "archive", "--older-than", "0.0000001")
+    put_away(shop)
     cold(shop)[0].unlink()
     code, out, _ = run(shop, "unarchive", "--all")
     assert code == 3
@@ -125,7 +132,7 @@ def test_one_that_is_missing_there_does_not_keep_the_others(shop: Shop) -> None:
 def test_an_archive_that_was_lost_is_restored_from_a_backup(shop: Shop, tmp_path: Path) -> None:
     names, target = shop.fill(4), str(tmp_path / "pictures.zip")
     assert run(shop, "backup", target)[0] == 0
-    run(shop, "archive", "--older-than", "0.0000001")
+    put_away(shop)
     shutil.rmtree(shop.archive)
     _, found = shop.found()
     assert found["counts"] == {"unreadable": 4}
@@ -139,7 +146,7 @@ def test_a_catalogue_is_rebuilt_also_where_the_archive_is_mounted_elsewhere(
     shop: Shop, tmp_path: Path
 ) -> None:
     names = shop.fill(3)
-    run(shop, "archive", "--older-than", "0.0000001")
+    put_away(shop)
     shop.catalogues.stop()
     shop.archive.rename(tmp_path / "elsewhere")
     shop.config.write_text(f"upload_dir: {shop.uploads}\narchive_dir: {tmp_path / 'elsewhere'}\n")
@@ -156,7 +163,7 @@ def test_after_a_restore_nothing_is_left_in_the_archive(shop: Shop, tmp_path: Pa
     shop.fill(3)
     target = str(tmp_path / "backups")
     assert run(shop, "backup", target)[0] == 0
-    run(shop, "archive", "--older-than", "0.0000001")
+    put_away(shop)
     shop.catalogues.stop()
     for file in shop.catalogues.file.parent.glob("catalogue.sqlite3*"):
         file.unlink()
