@@ -199,9 +199,10 @@ class Archive:
     def tidy(self) -> int:
         """Remove what is in the archive and no link leads to; return how many files that were.
 
-        Links that were removed while it was not there have left it. Raises: OSError.
+        Links that were removed while it was not there have left it. An archive that is not this
+        store's is left alone. Raises: OSError.
         """
-        if self._folder is None or not (self._folder / _SIGN).exists():
+        if self._folder is None or not self._is_own(self._folder / _SIGN):
             return 0
         removed = 0
         for folder in self._folder.iterdir():
@@ -246,8 +247,13 @@ class Archive:
                 sync_directory(path.parent)
         elif not sign.exists():
             raise StorageUnavailable("the archive is not there: mount it")
-        elif not own.exists() or own.read_text() != sign.read_text():
+        elif not self._is_own(sign):
             raise StorageUnavailable("archive_dir holds the archive of another store")
+
+    def _is_own(self, sign: Path) -> bool:
+        """Tell whether an archive, by its sign, is this store's."""
+        own = self._places[0] / _OWN_SIGN
+        return own.exists() and sign.exists() and own.read_text() == sign.read_text()
 
 
 def is_mounted(target: Path) -> bool:

@@ -117,6 +117,8 @@ def test_the_archive_of_another_store_is_refused(place: Place, tmp_path: Path) -
     shutil.rmtree(place.archive)
     other.archived()
     other.archive.rename(place.archive)
+    assert place.store.tidy_archive() == 0
+    assert len(place.cold) == 1, "what is another store's stays"
     with pytest.raises(StorageUnavailable, match="another store"):
         place.store.put_away(settled(place.store), SHA)
 
