@@ -27,6 +27,7 @@ from .imaging.engine import PooledEngine
 from .imaging.limits import Limits
 from .imaging.pool import WorkerPool
 from .rebuild import Rebuilder, Rebuilt
+from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
@@ -216,7 +217,7 @@ class ArchiveRun:
     ) -> None:
         """Args: of which images; max_bytes_per_s: 0 for as fast as can be."""
         self._archive = Archive(parts.store, parts.catalogue)
-        self._until_ms = SystemClock().now_ms() - int(older_than_days * 86_400_000)
+        self._until_ms = SystemClock().now_ms() - int(older_than_days * DAY_MS)
         self._wanted = ListQuery(
             limit=500,
             descending=False,

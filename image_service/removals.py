@@ -15,7 +15,7 @@ from .domain.ports import BlobStore, Catalogue, Clock, DuplicateRequest, Request
 from .domain.variant_ports import VariantStore
 from .errors import ImageNotFound, ImageServiceError
 
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _AT_ONCE = 2000
 
 
@@ -60,8 +60,8 @@ class Removals:
         self._clock = clock
         self._variants = variants
         self._owed = owed
-        self._trash_retention_ms = int(trash_retention_days * _DAY_MS)
-        self._retention_ms = {tag: int(days * _DAY_MS) for tag, days in retention_days.items()}
+        self._trash_retention_ms = int(trash_retention_days * DAY_MS)
+        self._retention_ms = {tag: int(days * DAY_MS) for tag, days in retention_days.items()}
 
     def remove(
         self, image_id: object, *, permanent: bool = False, delivery: Delivery | None = None

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..errors import InvalidImageId
 from .description import Description
@@ -39,6 +39,15 @@ class PictureFacts:
     has_alpha: bool = False
     color_space: str = "RGB"
     duration_ms: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return them as JSON."""
+        return {**vars(self), "format": self.format.value}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> PictureFacts:
+        """Return the facts that to_json() made values of."""
+        return cls(**{**values, "format": Format(values["format"])})
 
 
 @dataclass(frozen=True)

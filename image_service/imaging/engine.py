@@ -28,9 +28,9 @@ class PooledAnalysis:
     def result(self) -> Findings:
         """See Analysis.result."""
         reply, payload = self._job.result()
-        facts, fingerprint = reply["facts"], reply["fingerprint"]
+        fingerprint = reply["fingerprint"]
         return Findings(
-            PictureFacts(**{**facts, "format": Format(facts["format"])}),
+            PictureFacts.from_json(reply["facts"]),
             Description(**reply["description"]),
             Fingerprint(**fingerprint) if fingerprint else None,
             data=payload if reply["changed"] else None,
@@ -66,7 +66,7 @@ class PooledRenderer:
         """See Renderer.render."""
         request = {
             "do": "render",
-            "facts": {**vars(facts), "format": facts.format.value},
+            "facts": facts.to_json(),
             "mezzanine": mezzanine.value,
             "transform": transform.to_json(),
             "watermark": self._watermark(transform),

@@ -65,7 +65,7 @@ def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict
     findings = examine(data, expected, limits, strip_mode=strip_mode)
     facts = findings.facts
     reply = {
-        "facts": {**vars(facts), "format": facts.format.value},
+        "facts": facts.to_json(),
         "description": vars(findings.description),
         "fingerprint": findings.fingerprint and vars(findings.fingerprint),
         "removed": list(findings.removed),
@@ -76,7 +76,7 @@ def _analyse(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict
 
 
 def _render(request: dict[str, Any], data: bytes, limits: Limits) -> tuple[dict[str, Any], bytes]:
-    facts = PictureFacts(**{**request["facts"], "format": Format(request["facts"]["format"])})
+    facts = PictureFacts.from_json(request["facts"])
     source = Source(data, facts, Use(request["mezzanine"]))
     transform = Transform.from_json(request["transform"])
     rendered = render(

@@ -190,7 +190,7 @@ class Archive:
                 path.unlink(missing_ok=True)
             else:
                 target = self.target_of(path)
-                if target and not is_mounted(target):
+                if target and not _is_mounted(target):
                     continue
                 if target and not self._is_linked(match["name"], target):
                     target.unlink(missing_ok=True)
@@ -256,13 +256,13 @@ class Archive:
         return own.exists() and sign.exists() and own.read_text() == sign.read_text()
 
 
-def is_mounted(target: Path) -> bool:
+def _is_mounted(target: Path) -> bool:
     """Tell whether the archive of these bytes is there."""
     return (target.parent.parent / _SIGN).exists()
 
 
 def _check(target: Path) -> None:
-    if not is_mounted(target):
+    if not _is_mounted(target):
         raise StorageUnavailable("the archive is not there: mount it, and set archive_dir")
 
 

@@ -21,7 +21,7 @@ from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
-from .archive import Archive, Moved, is_mounted, is_under_way
+from .archive import Archive, Moved, is_under_way
 from .directory import SharedSync, sync_directory
 from .files import translated, write_all
 from .label import label_of, set_label
@@ -215,9 +215,7 @@ class LocalStore:
             self._active.add(name)
             try:
                 with translated(), contextlib.suppress(Moved):
-                    if not is_mounted(target):
-                        raise StorageUnavailable("the archive is not there: mount it")
-                    if not target.exists():
+                    if not self._archive.located(self.path_for(name)).exists():
                         return
                     if self._has_no_room(target.stat().st_size):
                         raise StorageFull
