@@ -13,17 +13,14 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import functools
 import hashlib
 import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
 
 from .backup_format import (
     CATALOGUE,
@@ -39,25 +36,19 @@ from .backup_format import (
     translated,
     walk,
 )
+from .backup_objects import Objects
 from .domain.image import Blob, Image
 from .domain.ports import BlobStore, Catalogue
-from .errors import StorageUnavailable
 from .verify import Pace
 
 _CHUNK_BYTES = 1024 * 1024
-_IMAGES_AT_ONCE = 500
-_AT_ONCE = 4
-
-
-class _Unreadable(Exception):
-    """An original cannot be read."""
 
 
 class BackupFolder:
     """A folder with backups."""
 
     def __init__(self, folder: Path, open_catalogue: OpenCatalogue) -> None:
-        self._objects = folder / "objects"
+        self._objects = Objects(folder / "objects")
         self._backups = folder / "backups"
         self._lock = folder / ".lock"
         self._open_catalogue = open_catalogue
@@ -109,18 +100,16 @@ class BackupFolder:
             with translated():
                 self._begin(part)
                 snapshot(part / CATALOGUE)
-                there = dict(self._sizes())
+                self._objects.begin()
             with self._open_catalogue(part / CATALOGUE) as catalogue:
-                keep = functools.partial(self._keep, store=store, pace=pace, there=there)
                 left_out: list[tuple[Blob, str]] = []
-                for image, problem, is_new in _together(keep, walk(catalogue)):
+                for image, problem, is_new in self._objects.keep(walk(catalogue), store, pace):
                     if problem:
                         left_out.append((image, problem))
                     else:
                         done.count(image, is_new=is_new)
                     yield image
-                is_there = functools.partial(_is_among, there=there)
-                leave_out(left_out, catalogue, living, done, is_there)
+                leave_out(left_out, catalogue, living, done, self._objects.has)
             with translated():
                 self._finish(part, name, now, done)
 
@@ -128,25 +117,22 @@ class BackupFolder:
         """Make room for a backup, and clear up what interrupted ones left."""
         for interrupted in self._backups.glob(".*.part"):
             shutil.rmtree(interrupted)
-        for folder in (part, self._objects):
-            folder.mkdir(parents=True, exist_ok=True)
-        for left in self._objects.glob("*.part"):
-            left.unlink()
+        part.mkdir(parents=True)
 
     def objects(self) -> Iterator[tuple[str, bool]]:
         """Yield the name of every object, and whether its bytes are those it is named after."""
         with translated():
-            for name in self._names():
-                yield name, digest_of(self._path(name)) == name
+            for name in self._objects.names():
+                yield name, digest_of(self._objects.path(name)) == name
 
     def missing(self, backup: Backup) -> list[str]:
         """Return the names of images whose originals a backup should have, and has not."""
         with self.catalogue(backup) as catalogue:
-            return missing_among(catalogue, self._names())
+            return missing_among(catalogue, self._objects.names())
 
     def read(self, image: Blob | Image) -> bytes:
         """Return the original of an image. Raises: BackupFailed."""
-        path = self._path(image.sha256.hex())
+        path = self._objects.path(image.sha256.hex())
         with translated():
             data = path.read_bytes() if path.exists() else b""
         if hashlib.sha256(data).digest() != image.sha256:
@@ -171,9 +157,9 @@ class BackupFolder:
                     folder = self._backups / backup.name
                     (folder / MANIFEST).unlink()  # first: what is left then is no backup
                     shutil.rmtree(folder)
-                unwanted = [name for name in self._names() if name not in wanted]
+                unwanted = [name for name in self._objects.names() if name not in wanted]
                 for name in unwanted:
-                    self._path(name).unlink()
+                    self._objects.path(name).unlink()
             return len(old), len(unwanted)
 
     def _new_name(self, now: dt.datetime) -> str:
@@ -197,53 +183,6 @@ class BackupFolder:
                     raise BackupFailed("another backup or prune is at work here") from None
             yield
 
-    def _keep(
-        self, image: Blob, *, store: BlobStore, pace: Pace, there: dict[str, int]
-    ) -> tuple[str, bool]:
-        """Have an original among the objects.
-
-        Returns: what is wrong with it, or "", and whether it is a new one.
-        """
-        name = image.sha256.hex()
-        if _is_among(image, there):
-            return "", False
-        try:
-            source = store.open(image.blob_name)
-        except FileNotFoundError:
-            return "missing", False
-        except StorageUnavailable as exc:
-            return f"unreadable ({exc.args[0]})", False
-        path = self._path(name)
-        # By the image's name: another of the same bytes may be copied at the same time.
-        part = self._objects / f"{image.blob_name}.part"
-        digest = hashlib.sha256()
-        try:
-            with source, part.open("wb") as target:
-                for chunk in _chunks(source, image.size_bytes):
-                    digest.update(chunk)
-                    target.write(chunk)
-                    pace.take(len(chunk))
-            if digest.hexdigest() != name:
-                part.unlink()
-                return "damaged", False
-            self._put(part, path)
-        except _Unreadable as exc:
-            part.unlink(missing_ok=True)
-            return f"unreadable ({exc})", False
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        is_new = not _is_among(image, there)
-        there[name] = image.size_bytes
-        return "", is_new
-
-    def _put(self, part: Path, path: Path) -> None:
-        try:
-            part.rename(path)
-        except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
-            part.rename(path)
-
     def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
         created = now.isoformat(timespec="seconds")
         backup = done.described(name, created, digest_of(part / CATALOGUE))
@@ -257,50 +196,6 @@ class BackupFolder:
             os.fsync(file.fileno())
         manifest.rename(final / MANIFEST)
         os.sync()
-
-    def _names(self) -> Iterator[str]:
-        for folder in sorted(self._objects.glob("??")):
-            yield from (entry for entry in os.listdir(folder) if len(entry) == 64)
-
-    def _sizes(self) -> Iterator[tuple[str, int]]:
-        for folder in self._objects.glob("??"):
-            with os.scandir(folder) as entries:
-                yield from ((entry.name, entry.stat().st_size) for entry in entries)
-
-    def _path(self, name: str) -> Path:
-        return self._objects / name[:2] / name
-
-
-def _chunks(source: BinaryIO, size_bytes: int) -> Iterator[bytes]:
-    # A small one in one piece: it is never more than asked for, and a buffer for 1 MiB costs.
-    at_once = min(_CHUNK_BYTES, size_bytes + 1)
-    while True:
-        try:
-            chunk = source.read(at_once)
-        except OSError as exc:
-            raise _Unreadable(exc.strerror) from exc
-        if not chunk:
-            return
-        yield chunk
-
-
-def _together(
-    keep: Callable[[Blob], tuple[str, bool]], images: Iterator[Blob]
-) -> Iterator[tuple[Blob, str, bool]]:
-    """Keep several originals at a time: while one is read another's checksum is made."""
-
-    def work(image: Blob) -> tuple[Blob, str, bool]:
-        with translated():
-            return (image, *keep(image))
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        while batch := list(itertools.islice(images, _IMAGES_AT_ONCE)):
-            yield from pool.map(work, batch)
-
-
-def _is_among(image: Blob, there: Mapping[str, int]) -> bool:
-    # By its size, too: the power may have failed before all of it was on disk.
-    return there.get(image.sha256.hex()) == image.size_bytes
 
 
 def _described(path: Path) -> Backup | str:
