@@ -1,4 +1,4 @@
-"""One caller: uploads pictures without pause and writes down what it was told.
+"""One caller: uploads and deletes pictures without pause and writes down what it was told.
 
     python -m tests.e2e.crash_caller '{"uri": …, "seed": …, "out": …}'
 
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.crash_pictures import pictures
+from tests.e2e.crash_pictures import is_to_go, pictures
 
 CALL_TIMEOUT_S = 120.0
 
@@ -37,7 +37,7 @@ def is_over(wait_s: float = 0.0) -> bool:
 
 
 def main() -> None:
-    """Upload until it is over; one JSON line an upload."""
+    """Upload until it is over; one JSON line an upload, and what became of its deletion."""
     order = json.loads(sys.argv[1])
     with Path(order["out"]).open("a", buffering=1) as out:
         for told in _uploads(order["uri"], order["seed"]):
@@ -49,8 +49,8 @@ def _uploads(uri: str, seed: str) -> Iterator[dict[str, Any]]:
     while not is_over():
         with connected(uri) as rpc:
             # After an error the proxy may be broken: then take a new one.
-            told = {"reply": None}
-            while "reply" in told and not is_over():
+            told = {}
+            while "error" not in told and not is_over():
                 told = _upload(rpc, *next(new))
                 yield told
 
@@ -61,6 +61,10 @@ def _upload(rpc: Any, filename: str, data: bytes) -> dict[str, Any]:
         reply = rpc.image_service.upload_image(data, filename)
         told["reply"] = {key: reply.get(key) for key in ("success", "imageId", "url", "message")}
         told["reply"]["checksum"] = (reply.get("metadata") or {}).get("checksum")
+        if reply["success"] and is_to_go(filename):
+            told["deletion"] = "unanswered"
+            deleted = rpc.image_service.delete_image(reply["imageId"])
+            told["deletion"] = "done" if deleted["success"] else deleted["message"]
     except Exception as exc:  # noqa: BLE001 - whatever it is, it is no acknowledgement
         told["error"] = f"{type(exc).__name__}: {exc}"
     told["ended"] = time.monotonic()

@@ -50,7 +50,11 @@ def _acknowledged_ones_are_there(campaign: Campaign, images: list[dict[str, Any]
         image_id = outcome.image_id
         if image_id is None:
             continue
-        if ids[image_id] != 1:
+        if outcome.is_deleted and ids[image_id]:
+            yield f"{image_id} ({outcome.filename}) was deleted, and is listed"
+        if outcome.deletion not in (None, "done", "unanswered"):
+            yield f"{image_id} ({outcome.filename}) was not deleted: {outcome.deletion}"
+        if outcome.deletion is None and ids[image_id] != 1:
             yield f"{image_id} ({outcome.filename}) was acknowledged, listed {ids[image_id]} times"
         assert outcome.reply is not None
         if outcome.reply["checksum"] != checksum_in(outcome.filename):

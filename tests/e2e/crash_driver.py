@@ -1,4 +1,4 @@
-"""The crash campaign: callers upload, and the service is killed under them at random moments."""
+"""The crash campaign: callers upload and delete, and the service is killed now and then."""
 
 from __future__ import annotations
 
@@ -49,12 +49,19 @@ class Outcome:
     started: float
     ended: float
     reply: dict[str, Any] | None = None
+    # Of one that was to go: "done", "unanswered", or why it was refused.
+    deletion: str | None = None
     error: str | None = None
 
     @property
     def image_id(self) -> str | None:
         """The id that was acknowledged, None if the upload was not."""
         return self.reply["imageId"] if self.reply and self.reply["success"] else None
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether its deletion was acknowledged."""
+        return self.deletion == "done"
 
     @property
     def refusal(self) -> str | None:
@@ -78,9 +85,11 @@ class Campaign:
 
     def __str__(self) -> str:
         acknowledged = sum(o.image_id is not None for o in self.outcomes)
+        deleted = sum(o.is_deleted for o in self.outcomes)
         seen = sum(look["seen"] for look in self.observed)
         return (
             f"seed {self.plan.seed}: {len(self.outcomes)} uploads, {acknowledged} acknowledged, "
+            f"{deleted} deleted, "
             f"{len(self.killed_at)} kills, {self.interrupted} uploads in flight when one came, "
             f"{seen} images looked at meanwhile"
         )

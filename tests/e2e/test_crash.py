@@ -22,6 +22,7 @@ SHORT = {"uploads": 60, "kills": 3, "callers": 4}
 # The survivor works on through every restart, so that many more uploads come of this.
 SHORT_BESIDE = {"uploads": 60, "kills": 2, "callers": 3}
 LONG = {"uploads": 1000, "kills": 20, "callers": 6}
+THOUSAND = {"uploads": 12_000, "kills": 1000, "callers": 6}
 SHOWN = 25
 
 
@@ -97,3 +98,9 @@ def test_a_living_process_keeps_its_uploads_through_twenty_kills(
     broker_uri: str, tmp_path: Path
 ) -> None:
     crash_beside_another(plan(**LONG), broker_uri, tmp_path)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3 * 3600)
+def test_a_thousand_kills(broker_uri: str, tmp_path: Path) -> None:
+    crash_alone(plan(**THOUSAND), broker_uri, tmp_path)
