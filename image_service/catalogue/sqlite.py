@@ -61,7 +61,7 @@ def _configure(connection: sqlite3.Connection, record: Any) -> None:
     # FULL: NORMAL loses the last commits on power loss.
     connection.execute("PRAGMA synchronous = FULL")
     database = next(iter(connection.execute("PRAGMA database_list")))[2]
-    record.info["inode"] = os.stat(database).st_ino  # noqa: PTH116
+    record.info["file"] = os.stat(database)  # noqa: PTH116
 
 
 def _keep_few_pages(connection: sqlite3.Connection, record: Any) -> None:  # noqa: ARG001
@@ -76,7 +76,7 @@ def _refuse_vanished_file(path: Path) -> Any:
 
     def check(connection: sqlite3.Connection, record: Any, proxy: Any) -> None:  # noqa: ARG001
         try:
-            is_there = path.stat().st_ino == record.info["inode"]
+            is_there = os.path.samestat(path.stat(), record.info["file"])
         except FileNotFoundError:
             is_there = False
         if not is_there:

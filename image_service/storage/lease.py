@@ -75,7 +75,7 @@ class Lease:
         self._folder = folder
         self._path = folder / (lease_id + _SUFFIX)
         self._fd = -1
-        self._taken: tuple[int, int] | None = None
+        self._taken: os.stat_result | None = None
 
     def ensure(self) -> None:
         """Take the lease, or take it again if its file has vanished. Raises: OSError."""
@@ -95,7 +95,7 @@ class Lease:
         fcntl.flock(fd, fcntl.LOCK_EX)
         hidden.rename(self._path)
         old, self._fd = self._fd, fd
-        self._taken = _identity(os.fstat(fd))
+        self._taken = os.fstat(fd)
         _close(old)
 
     def release(self) -> None:
@@ -107,13 +107,9 @@ class Lease:
 
     def _is_there(self) -> bool:
         try:
-            return _identity(self._path.stat()) == self._taken
+            return self._taken is not None and os.path.samestat(self._path.stat(), self._taken)
         except OSError:  # it has vanished
             return False
-
-
-def _identity(status: os.stat_result) -> tuple[int, int]:
-    return status.st_dev, status.st_ino
 
 
 def _close(fd: int) -> None:

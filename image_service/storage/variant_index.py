@@ -5,6 +5,7 @@ Never synced: without it the variants are thrown away and made again.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -48,7 +49,7 @@ class VariantIndex:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")
         self._connection.executescript(_SCHEMA)
-        self._inode = path.stat().st_ino
+        self._file = path.stat()
 
     def add(self, name: Name, size_bytes: int, used_ms: int) -> None:
         """Note a variant; one of the same name is replaced."""
@@ -115,7 +116,7 @@ class VariantIndex:
     def is_there(self) -> bool:
         """Whether the file at its path is still the one that is open."""
         try:
-            return self._path.stat().st_ino == self._inode
+            return os.path.samestat(self._path.stat(), self._file)
         except OSError:
             return False
 
