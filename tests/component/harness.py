@@ -197,13 +197,14 @@ class RawCaller:
 
 
 class Cable:
-    """A TCP line to the broker that can be cut, or made to carry nothing."""
+    """A TCP line to the broker that can be cut, made slow, or made to carry nothing."""
 
     def __init__(self, uri: str) -> None:
         self._target = kombu.Connection(uri)
         self._listener = eventlet.listen(("localhost", 0))
         self._ends: list[Any] = []
         self.is_stalled = False
+        self.delay_s = 0.0
         port = self._listener.getsockname()[1]
         self.uri = f"pyamqp://{self._target.userid}:{self._target.password}@localhost:{port}"
         if self._target.virtual_host not in ("/", ""):
@@ -232,6 +233,7 @@ class Cable:
             while data := source.recv(1 << 16):
                 while self.is_stalled:
                     eventlet.sleep(0.05)
+                eventlet.sleep(self.delay_s)
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_RDWR)

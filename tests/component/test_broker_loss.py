@@ -128,3 +128,32 @@ def test_a_call_in_flight_when_the_broker_is_lost_does_not_hold_up_the_stop(
     far_service.stop()
     assert time.monotonic() - started < 10
     assert len(far_service.stored()) == 1
+
+
+def test_a_slow_broker_makes_calls_slow_and_nothing_else(
+    far_service: Service, cable: Cable, raw: RawCaller
+) -> None:
+    cable.delay_s = 0.2
+    for number in range(4):
+        raw.send(
+            upload_body(picture(size=(40, 30 + number))), "upload_image", correlation_id=str(number)
+        )
+    replies = [raw.answer()["result"] for _ in range(4)]
+    assert all(reply["success"] for reply in replies), replies
+    assert far_service.get("/readyz")[0].status == 200
+    assert sorted(reply["imageId"] for reply in replies) == sorted(
+        name.partition(".")[0] for name in far_service.stored()
+    )
+
+
+def test_a_broker_that_pauses_is_waited_for(
+    far_service: Service, cable: Cable, raw: RawCaller
+) -> None:
+    assert answers(far_service)
+    cable.is_stalled = True
+    raw.send(upload_body(picture()), "upload_image")
+    raw.expect_silence(2)
+    assert far_service.get("/healthz")[0].status == 200
+    cable.is_stalled = False
+    assert raw.answer()["result"]["success"]
+    assert len(far_service.stored()) == 1
