@@ -154,8 +154,11 @@ class Archive:
                     raise Moved
                 warm.rename(hidden)
         except BaseException:
-            if warm.exists():  # else the mark stays, for a sweep to remove the bytes by
+            if warm.exists():
                 mark.unlink(missing_ok=True)
+            else:
+                with contextlib.suppress(OSError):  # the mark stays, then, for a sweep
+                    self._clear_mark(mark, name)
             raise
         finally:
             warm.unlink(missing_ok=True)
@@ -189,12 +192,16 @@ class Archive:
             if match["way"] == "warm":
                 path.unlink(missing_ok=True)
             else:
-                target = self.target_of(path)
-                if target and not _is_mounted(target):
-                    continue
-                if target and not self._is_linked(match["name"], target):
-                    target.unlink(missing_ok=True)
-                path.unlink(missing_ok=True)
+                self._clear_mark(path, match["name"])
+
+    def _clear_mark(self, mark: Path, name: str) -> None:
+        """Remove a mark, and the bytes it leads to unless the original's link does, too."""
+        target = self.target_of(mark)
+        if target and not _is_mounted(target):
+            return
+        if target and not self._is_linked(name, target):
+            target.unlink(missing_ok=True)
+        mark.unlink(missing_ok=True)
 
     def tidy(self) -> int:
         """Remove what is in the archive and no link leads to; return how many files that were.

@@ -203,6 +203,25 @@ def test_one_that_is_deleted_on_its_way_is_not_put_anywhere(
     assert list(place.store.names()) == place.cold == place.under_way == []
 
 
+def test_one_that_this_process_deletes_while_it_comes_back_leaves_nothing(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = place.archived()
+    rename = Path.rename
+
+    def renamed_and_deleted(self: Path, target: Any) -> Path:
+        done = rename(self, target)
+        if ".warm-" in self.name:
+            monkeypatch.setattr(Path, "rename", rename)
+            place.store.remove(name)
+        return done
+
+    monkeypatch.setattr(Path, "rename", renamed_and_deleted)
+    with pytest.raises(StorageUnavailable):
+        place.store.bring_back(name, SHA)
+    assert list(place.store.names()) == place.cold == place.under_way == []
+
+
 def test_an_interruption_at_any_moment_loses_nothing(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
