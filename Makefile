@@ -49,8 +49,9 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.analysis
 	@$(VENV_PYTHON) -m benchmarks.render_memory
 
-docs: venv ## write docs/configuration.md from config.yaml, and docs/options.md with its pictures
+docs: venv ## write the pages that are made from config.yaml, errors.py and the options
 	@$(VENV_PYTHON) -m scripts.config_docs
+	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
 
 test-all: venv ## run the tests on each installed Python from 3.10 to 3.13
@@ -62,6 +63,7 @@ lint: venv ## check style, types and the direction of imports
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(VENV_PYTHON) -m scripts.config_docs --check
+	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
 
 format: venv ## let ruff lay out the code

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 class ImageServiceError(Exception):
     """Base of all errors of this service.
 
-    code: the word programs switch on (see the table in docs/rpc.md).
+    code: the word programs switch on (docs/errors.md lists them).
     retryable: True when the same call may succeed later without being changed.
     """
 
@@ -225,7 +225,10 @@ class TypeMismatch(ImageServiceError):
 
 
 class CorruptImage(ImageServiceError):
-    """Raised when the picture cannot be decoded: CorruptImage(why)."""
+    """Raised when the picture cannot be decoded, or not within the limits: CorruptImage(why).
+
+    These are worker_memory_bytes and worker_cpu_s.
+    """
 
     code = "corrupt_image"
 
@@ -243,7 +246,10 @@ class TruncatedImage(CorruptImage):
 
 
 class VariantFailed(ImageServiceError):
-    """Raised when a variant cannot be made of an image that is sound: VariantFailed(why)."""
+    """Raised when a variant takes more than it may of memory or time: VariantFailed(why).
+
+    These are render_memory_bytes and render_cpu_s.
+    """
 
     code = "variant_failed"
 
@@ -275,7 +281,7 @@ class ChecksumMismatch(ImageServiceError):
 
 
 class Busy(ImageServiceError):
-    """Raised when the work cannot be taken on now: Busy(what)."""
+    """Raised when too much is waiting, a worker stalled, or a key is in flight: Busy(what)."""
 
     code = "busy"
     retryable = True
@@ -294,7 +300,7 @@ class Forbidden(ImageServiceError):
 
 
 class StorageFull(ImageServiceError):
-    """Raised when the disk has no room for the bytes."""
+    """Raised when the disk is full, or would have less than min_free_bytes left."""
 
     code = "storage_full"
     retryable = True

@@ -57,11 +57,15 @@ def answers_problems(method: Method) -> Method:
     return answering  # type: ignore[return-value]
 
 
+def status_of(code: str) -> int:
+    """Return the HTTP status of an error's code."""
+    return _STATUS.get(code, 500)
+
+
 def problem(exc: Exception) -> Response:
     """Return the problem document for any exception; what is not ours stays unexplained."""
     if isinstance(exc, ImageServiceError):
-        status = _STATUS.get(exc.code, 500)
-        return _response(status, exc.code, str(exc), exc.details())
+        return _response(status_of(exc.code), exc.code, str(exc), exc.details())
     if isinstance(exc, HTTPException) and exc.code:
         code = HTTPStatus(exc.code).phrase.lower().replace(" ", "_")
         response = _response(exc.code, code, exc.description or "", {})
