@@ -5,7 +5,7 @@ VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench docs test-all lint format clean
+.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench docs site test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ docs: venv ## write the pages that are made from config.yaml, errors.py and the 
 	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
 
+site: venv ## build the documentation as a site in .run/site
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
+
 test-all: venv ## run the tests on each installed Python from 3.10 to 3.13
 	@$(VENV_PYTHON) -m scripts.test_all $(ARGS)
 
@@ -62,6 +65,7 @@ lint: venv ## check style, types and the direction of imports
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
 	@$(VENV_PYTHON) -m scripts.config_docs --check
 	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check

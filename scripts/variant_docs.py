@@ -25,7 +25,7 @@ QUALITY = 75
 HEAD = """# What each option does
 
 Written by `python -m scripts.variant_docs`, pictures included; what the options take is in
-[variants.md](variants.md). The originals are in [`examples/photos`](../examples/photos).
+[variants.md](variants.md). The originals are in `examples/photos`.
 
 | options | picture | |
 |---|---|---|

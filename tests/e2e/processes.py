@@ -96,9 +96,13 @@ class Site:
 
     @contextlib.contextmanager
     def rpc(self, timeout: float = 20) -> Iterator[Any]:
-        config = {"AMQP_URI": self.uri, "serializer": "msgpack", "ACCEPT": ["msgpack", "json"]}
-        with ClusterRpcProxy(config, timeout=timeout) as proxy:
+        with self.cluster(timeout) as proxy:
             yield proxy.image_service
+
+    def cluster(self, timeout: float = 20) -> Any:
+        """Return a proxy of all services, a context manager."""
+        config = {"AMQP_URI": self.uri, "serializer": "msgpack", "ACCEPT": ["msgpack", "json"]}
+        return ClusterRpcProxy(config, timeout=timeout)
 
     def failed_start(self, **environment: str) -> tuple[int, list[str], float]:
         """Run a start that must fail; return exit code, printed lines, seconds."""
