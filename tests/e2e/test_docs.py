@@ -23,7 +23,16 @@ from scripts.paths import ROOT
 from tests.component.harness import delete_queues
 from tests.e2e.processes import Site
 
-PAGES = ("docs/tutorial.md", "docs/migration.md", "docs/rpc.md", "docs/variants.md", "README.md")
+PAGES = (
+    "README.md",
+    "docs/migration.md",
+    "docs/operations.md",
+    "docs/rpc.md",
+    "docs/tutorial.md",
+    "docs/variants.md",
+)
+BACKUP_NAME, IMAGE_ID = "2026-11-25T02-48-07Z", "img_1700000000000_0123456789abcdef"
+BACKUPS = "/mnt/backups"
 DEFAULT_URI, DEFAULT_URL = "pyamqp://guest:guest@localhost", "http://localhost:3001"
 
 
@@ -34,8 +43,24 @@ def site(tmp_path_factory: pytest.TempPathFactory, broker_uri: str) -> Iterator[
     site = Site(tmp_path_factory.mktemp("site"), broker_uri)
     (site.folder / "examples").symlink_to(ROOT / "examples")
     (site.folder / "photo.jpg").symlink_to(ROOT / "examples" / "photos" / "rocket.jpg")
+    site.environment["IMAGE_SERVICE_ARCHIVE_DIR"] = str(site.folder / "archive")
     with site.running():
         yield site
+
+
+def run(site: Site, script: str) -> str | None:
+    """Run a script as a user would in the folder of config.yaml; return what went wrong."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-ec", script],
+        cwd=site.folder,
+        env={**site.environment, "PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stderr + done.stdout if done.returncode else None
 
 
 class Shell(CodeBlockParser):
@@ -47,35 +72,35 @@ class Shell(CodeBlockParser):
 
     def evaluate(self, example: Example) -> str | None:
         """See CodeBlockParser."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        done = subprocess.run(
-            ["sh", "-ec", str(example.parsed)],
-            cwd=self._site.folder,
-            env={**self._site.environment, "PATH": path},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return done.stderr + done.stdout if done.returncode else None
+        return run(self._site, str(example.parsed))
 
 
 def examples(page: str, site: Site) -> Iterator[Example]:
-    """Yield what a page shows, with this service in the place of the one on the usual ports."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    text = text.replace(DEFAULT_URI, site.uri).replace(DEFAULT_URL, site.base_url)
-    copy = site.folder / Path(page).name
-    copy.write_text(text, encoding="utf-8")
-    python = PythonCodeBlockParser(
-        doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    )
-    document = Sybil([Shell(site), python, SkipParser()]).parse(copy)
+    """Yield what a page shows, with what is there in the place of what it talks of."""
     with site.cluster() as rpc:
-        reply = rpc.image_service.upload_image(png(), "shown.png")
+        image_id = rpc.image_service.upload_image(png(), "shown.png")["imageId"]
+        backups = site.folder / "mnt"
+        assert run(site, f"image-service backup {backups}") is None
+        real = {
+            DEFAULT_URI: site.uri,
+            DEFAULT_URL: site.base_url,
+            BACKUPS: str(backups),
+            BACKUP_NAME: max(os.listdir(backups / "backups")),
+            IMAGE_ID: image_id,
+        }
+        text = (ROOT / page).read_text(encoding="utf-8")
+        for told, there in real.items():
+            text = text.replace(told, there)
+        copy = site.folder / Path(page).name
+        copy.write_text(text, encoding="utf-8")
+        python = PythonCodeBlockParser(
+            doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+        )
+        document = Sybil([Shell(site), python, SkipParser()]).parse(copy)
         for example in document.examples():
             # What pages take for granted. One of their own may have closed its proxy.
             document.namespace.update(rpc=rpc, data=png(seed=1))
-            document.namespace.setdefault("image_id", reply["imageId"])
+            document.namespace.setdefault("image_id", image_id)
             yield example
 
 
