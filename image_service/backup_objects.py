@@ -22,6 +22,7 @@ from .storage.files import write_all
 from .verify import Pace
 
 _PART = ".part"
+_DIGITS = 64
 _CHUNK_BYTES = 1024 * 1024
 _IMAGES_AT_ONCE = 500
 _AT_ONCE = 2
@@ -66,23 +67,29 @@ class Objects:
         Raises: BackupFailed.
         """
 
+        is_over = False
+
         def work(some: list[Blob]) -> list[tuple[Blob, str, bool]]:
             with translated():
-                return [(image, *self._keep(image, store, pace)) for image in some]
+                wanted = itertools.takewhile(lambda _: not is_over, some)
+                return [(image, *self._keep(image, store, pace)) for image in wanted]
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            while batch := list(itertools.islice(images, _IMAGES_AT_ONCE)):
-                lacking = [image for image in batch if not self.has(image)]
-                if len(lacking) < len(batch):
-                    yield from ((image, "", False) for image in batch if self.has(image))
-                rows = range(0, len(lacking), _IN_A_ROW)
-                for kept in pool.map(work, (lacking[row : row + _IN_A_ROW] for row in rows)):
-                    yield from kept
+            try:
+                while batch := list(itertools.islice(images, _IMAGES_AT_ONCE)):
+                    lacking = [image for image in batch if not self.has(image)]
+                    if len(lacking) < len(batch):
+                        yield from ((image, "", False) for image in batch if self.has(image))
+                    rows = range(0, len(lacking), _IN_A_ROW)
+                    for kept in pool.map(work, (lacking[row : row + _IN_A_ROW] for row in rows)):
+                        yield from kept
+            finally:
+                is_over = True  # or who stops a slow one waits for the rest of its rows
 
     def names(self) -> Iterator[str]:
         """Yield the names of all that are there, in order."""
         for folder in sorted(self._folder.glob("??")):
-            yield from (entry for entry in os.listdir(folder) if not entry.endswith(_PART))
+            yield from (entry for entry in os.listdir(folder) if len(entry) == _DIGITS)
 
     def path(self, name: str) -> Path:
         """Return where the object of a name is."""
