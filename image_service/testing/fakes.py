@@ -356,3 +356,6 @@ class InlineAnalysis:
         from ..imaging.examine import examine
 
         return examine(self.data, self.expected, self.limits, strip_mode=self.strip)
+
+    def cancel(self) -> None:
+        """See Analysis.cancel."""
