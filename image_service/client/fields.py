@@ -45,6 +45,24 @@ def _plan(cls: Any) -> tuple[tuple[str, str, Callable[[Any], Any] | None], ...]:
     )
 
 
+def to_wire(result: Any) -> Any:
+    """Return a dataclass that read() made, or a list or mapping of them, as JSON has it."""
+    if dataclasses.is_dataclass(result):
+        told = {
+            wire_name: getattr(result, name)
+            for name, wire_name, _ in _plan(cast("Any", type(result)))
+        }
+        return to_wire({**told, **getattr(result, "extra", {})})
+    if isinstance(result, Mapping):
+        return {key: to_wire(value) for key, value in result.items()}
+    if isinstance(result, (list, tuple)):
+        return [to_wire(each) for each in result]
+    if isinstance(result, dt.datetime):
+        text = result.astimezone(dt.timezone.utc).isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
+    return result
+
+
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

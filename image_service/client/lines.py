@@ -9,20 +9,25 @@ from __future__ import annotations
 
 import contextlib
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import amqp.exceptions
 import kombu.exceptions
-from nameko.amqp.publish import UndeliverableMessage
-from nameko.constants import NON_PERSISTENT
-from nameko.exceptions import RpcTimeout, UnknownService
-from nameko.rpc import ServiceProxy
-from nameko.standalone.rpc import (
-    ClusterRpcProxy,
-    PollingQueueConsumer,
-    SingleThreadedReplyListener,
-)
+
+with warnings.catch_warnings():
+    # Of eventlet, by Nameko: who writes a script cannot help it.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+    from nameko.amqp.publish import UndeliverableMessage
+    from nameko.constants import NON_PERSISTENT
+    from nameko.exceptions import RpcTimeout, UnknownService
+    from nameko.rpc import ServiceProxy
+    from nameko.standalone.rpc import (
+        ClusterRpcProxy,
+        PollingQueueConsumer,
+        SingleThreadedReplyListener,
+    )
 
 from ..errors import ImageTooLarge
 from .caller import SERVICE_NAME

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -67,9 +70,30 @@ class LinePool:
             line.close()
 
     def _connected(self) -> Line:
+        _import_safely()
         from .lines import Line
 
         return Line(self._config, self._context_data)
+
+
+def _import_safely() -> None:
+    """Import Nameko where that does no harm.
+
+    Eventlet loads a copy of the threading module, which takes the thread it is loaded in for the
+    main one: joining that thread would never end. So it is one that nobody joins.
+    """
+    if "eventlet" in sys.modules or threading.current_thread() is threading.main_thread():
+        return
+    is_done = threading.Event()
+
+    def work() -> None:
+        try:
+            importlib.import_module(".lines", __package__)
+        finally:
+            is_done.set()
+
+    threading.Thread(target=work, daemon=True).start()
+    is_done.wait()
 
 
 class ImageClient(ImageApi):
