@@ -97,7 +97,7 @@ def running(*, callers: int, **settings: str) -> Iterator[Rig]:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
         port = free_ports(1)[0]
-        service = stack.enter_context(_service(node.uri, scratch, port, settings))
+        service = stack.enter_context(service_on(node.uri, scratch, port, settings))
         floor_address = f"127.0.0.1:{free_ports(1)[0]}"
         floor = stack.enter_context(_floor(node.uri, scratch, floor_address))
         pool = Callers(node.uri, callers)
@@ -110,7 +110,7 @@ def running(*, callers: int, **settings: str) -> Iterator[Rig]:
 
 
 @contextlib.contextmanager
-def _service(uri: str, scratch: Path, port: int, settings: Mapping[str, str]) -> Iterator[Child]:
+def service_on(uri: str, scratch: Path, port: int, settings: Mapping[str, str]) -> Iterator[Child]:
     env = os.environ | {f"IMAGE_SERVICE_{name.upper()}": text for name, text in settings.items()}
     env |= {
         "AMQP_URI": uri,

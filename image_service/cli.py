@@ -10,7 +10,11 @@ import click
 from . import __version__
 from .cli_archive import archive, unarchive
 from .cli_common import EXIT_FAILED, config_option, fail, told
+from .cli_download import download
+from .cli_images import get, list_images, rm, similar, tag, undelete, url
+from .cli_status import health, info, top
 from .cli_store import backup, rebuild, restore, verify
+from .cli_upload import upload
 
 _KEY_BYTES = 32
 
@@ -21,12 +25,12 @@ def main() -> None:
     """The image microservice for Nameko."""
 
 
-main.add_command(verify)
-main.add_command(backup)
-main.add_command(restore)
-main.add_command(rebuild)
-main.add_command(archive)
-main.add_command(unarchive)
+OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive)
+OF_A_SERVICE = (
+    upload, get, download, list_images, rm, undelete, tag, similar, url, info, health, top,
+)  # fmt: skip
+for command in (*OF_THE_STORE, *OF_A_SERVICE):
+    main.add_command(command)
 
 
 @main.command()

@@ -15,7 +15,7 @@ from .domain.blocks import CheckedFile, digests_of
 from .domain.filename import check_extension, check_filename
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
-from .domain.image import Findings, Image, make_image_id
+from .domain.image import Findings, Image, checksum_text, make_image_id
 from .domain.label import Label
 from .domain.listing import MAX_LIMIT, ListQuery
 from .domain.outcomes import Delivery, Match, Usage
@@ -211,6 +211,16 @@ class StorageManager:
             return []
         found = self._catalogue.find_similar(image, max_distance=bits, limit=at_most)
         return [Match.of(image, other) for other in found]
+
+    def find(self, checksums: object) -> dict[str, str]:
+        """Return the ids of the images that have these bytes, by checksum as it is stored.
+
+        Args: checksums: 1..MAX_LIMIT of "sha256:<hex>", of the bytes stored or of those sent.
+        Raises: InvalidArgument.
+        """
+        digests = arguments.checksums(checksums, at_most=MAX_LIMIT)
+        found = self._catalogue.find_digests(digests)
+        return {checksum_text(digest): image_id for digest, image_id in found.items()}
 
     def usage(self, owner: object = None) -> Usage:
         """Return what the store holds, and what of it an owner has, in constant time."""

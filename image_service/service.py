@@ -141,6 +141,12 @@ class ImageService:
         return self._replies.similar(parse_image_ref(image_id).id, matches)
 
     @rpc
+    @answers(replies.BLANK_FOUND)
+    def find_images(self, checksums: list[str]) -> dict[str, Any]:
+        """Answer which of these bytes are stored, as the ids of their images."""
+        return replies.found(self.storage.find(checksums))
+
+    @rpc
     @answers(replies.BLANK_URL)
     def get_image_url(
         self, image_id: str, transform: Any = None, expires_in_s: int | None = None

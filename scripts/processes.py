@@ -18,40 +18,13 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from image_service.started import is_running as is_running
+from image_service.started import start_mark as start_mark
 from scripts.paths import ROOT
 
 POLL_S = 0.05
 KILL_TIMEOUT_S = 5.0
 CLOSE_TIMEOUT_S = 30.0
-
-
-def start_mark(pid: int) -> str | None:
-    """Return what tells a process from a later one with the same pid; None when it is gone.
-
-    A zombie counts as gone: it runs nothing and holds no port.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return _start_mark_by_ps(pid) if not Path("/proc/self").exists() else None
-    except (OSError, ProcessLookupError):
-        return None
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
-
-
-def _start_mark_by_ps(pid: int) -> str | None:
-    """Return the same from `ps`, for systems without /proc (macOS)."""
-    found = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )
-    state, _, started = found.stdout.strip().partition(" ")
-    return started.strip() if started and not state.startswith("Z") else None
-
-
-def is_running(pid: int, mark: str | None) -> bool:
-    """Return whether the process `pid` runs and is the one that had this start mark."""
-    return mark is not None and start_mark(pid) == mark
 
 
 def stop_pid(pid: int, mark: str | None, grace_s: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from scripts import system
-from scripts.paths import PHOTOS
+from scripts.paths import PHOTOS, ROOT, venv_program
 from scripts.report import ToolError, run_main, say
 from scripts.service import ServiceFailed
 
@@ -14,6 +14,7 @@ POLL_S = 0.2
 NEXT_STEPS = """
 image_service is ready at {url} (Ctrl-C stops it). What next, in another terminal:
 
+  {program} upload {photo}
   make demo     the whole job once on real photos
   make shell    talk to it by hand: n.rpc.image_service.health_check()
 
@@ -30,7 +31,14 @@ From Python, with `pip install nameko msgpack`:
 def next_steps(running: system.System) -> str:
     """Return what to do with a service that has just become ready."""
     photo = min(PHOTOS.glob("*.jpg"), default=PHOTOS / "photo.jpg")
-    return NEXT_STEPS.format(url=running.url, uri=running.amqp_uri, photo=photo, name=photo.name)
+    program = venv_program("image-service").relative_to(ROOT)
+    return NEXT_STEPS.format(
+        url=running.url,
+        uri=running.amqp_uri,
+        photo=photo,
+        name=photo.name,
+        program=program,
+    )
 
 
 def run() -> int:

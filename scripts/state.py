@@ -1,9 +1,6 @@
-"""What runs now, in `.run/state.json`: how the shell, the demo and the CLI find it.
+"""What runs now, in `.run/state.json`: how the shell, the demo and the command line find it.
 
-    {"supervisor": {"pid": 1, "mark": "…"}, "children": [{"pid": 2, "mark": "…"}, …],
-     "amqp_uri": "pyamqp://…", "url": "http://localhost:3001"}
-
-A file that a killed supervisor left is recognised: pids count only with their start marks.
+What is in it, and reading it, is in `image_service.started`.
 """
 
 from __future__ import annotations
@@ -13,43 +10,16 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from image_service import started
+from image_service.started import Process, State
 from scripts import processes
 from scripts.paths import RUN_DIR
 from scripts.report import ToolError, say
 
 LEFTOVER_GRACE_S = 15.0
-
-
-@dataclass(frozen=True)
-class Process:
-    """A pid, and the start mark that tells it from a later process with the same pid."""
-
-    pid: int
-    mark: str | None
-
-    def is_running(self) -> bool:
-        """Return whether this very process runs."""
-        return processes.is_running(self.pid, self.mark)
-
-
-@dataclass(frozen=True)
-class State:
-    """What a supervisor started.
-
-    Attributes:
-        supervisor: the tool that looks after the rest.
-        children: the programs it started, in that order.
-        amqp_uri: the broker the service uses; None until it is known.
-        url: where the service answers HTTP; None until it is ready.
-    """
-
-    supervisor: Process
-    children: tuple[Process, ...]
-    amqp_uri: str | None
-    url: str | None
 
 
 def write(*, amqp_uri: str | None, url: str | None, directory: Path = RUN_DIR) -> None:
@@ -67,22 +37,12 @@ def write(*, amqp_uri: str | None, url: str | None, directory: Path = RUN_DIR) -
 
 def read(directory: Path = RUN_DIR) -> State | None:
     """Return what is recorded, also when it is no longer true; None when nothing usable is."""
-    try:
-        found = json.loads((directory / "state.json").read_text())
-        return State(
-            supervisor=Process(**found["supervisor"]),
-            children=tuple(Process(**child) for child in found["children"]),
-            amqp_uri=found["amqp_uri"],
-            url=found["url"],
-        )
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return started.read(directory)
 
 
 def running(directory: Path = RUN_DIR) -> State | None:
     """Return what runs now, ready or not; None when nothing was started here."""
-    state = read(directory)
-    return state if state is not None and state.supervisor.is_running() else None
+    return started.running(directory)
 
 
 @contextlib.contextmanager

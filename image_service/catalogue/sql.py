@@ -17,6 +17,7 @@ from ..domain.ports import FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import requests
+from .digests import find_digests, forget_sent, note_sent
 from .owners import count_owner, used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
@@ -209,6 +210,10 @@ class SqlCatalogue:
             functools.partial(find_similar, image=image, max_distance=max_distance, limit=limit)
         )
 
+    def find_digests(self, digests: Collection[bytes]) -> dict[bytes, str]:
+        """See Catalogue.find_digests."""
+        return self._read(functools.partial(find_digests, digests=digests))
+
     def totals(self) -> Mapping[Format, FormatTotals]:
         """See Catalogue.totals."""
 
@@ -355,6 +360,7 @@ def _insert(connection: sa.Connection, image: Image, row: dict[str, Any]) -> Non
     if image.tags:
         rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
         connection.execute(_INSERT_TAGS, rows)
+    note_sent(connection, image)
     _count(connection, image, +1)
 
 
@@ -362,6 +368,7 @@ def _delete(connection: sa.Connection, image: Image) -> None:
     connection.execute(sa.delete(images).where(images.c.id == image.id))
     if image.tags:
         connection.execute(sa.delete(image_tags).where(image_tags.c.image_id == image.id))
+    forget_sent(connection, image)
     _count(connection, image, -1)
 
 

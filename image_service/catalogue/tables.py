@@ -79,6 +79,16 @@ image_tags = sa.Table(
     sqlite_with_rowid=False,
 )
 
+sent_digests = sa.Table(
+    "sent_digests",
+    metadata,
+    sa.Column("sha256", sa.LargeBinary(32), primary_key=True),
+    sa.Column("image_id", sa.String(50), primary_key=True),
+    sa.Index(None, "image_id"),
+    sqlite_with_rowid=False,
+)
+"""SHA-256 of what was sent, of images of which something else is stored."""
+
 totals = sa.Table(
     "totals",
     metadata,

@@ -98,12 +98,23 @@ def _attribute_value(value: str) -> None:
 
 def checksum(value: object) -> bytes | None:
     """Return the 32 bytes of a "sha256:<64 hex digits>" text, None for None."""
-    if value is None:
-        return None
+    return None if value is None else _checksum(value, "checksum")
+
+
+def _checksum(value: object, name: str) -> bytes:
     match = _CHECKSUM.fullmatch(value) if isinstance(value, str) else None
     if not match:
-        raise InvalidArgument("checksum", 'it must be "sha256:" and 64 hexadecimal digits')
+        raise InvalidArgument(name, 'it must be "sha256:" and 64 hexadecimal digits')
     return bytes.fromhex(match[1])
+
+
+def checksums(value: object, *, at_most: int) -> list[bytes]:
+    """Return the 32 bytes of each of 1..at_most "sha256:<64 hex digits>" texts."""
+    if not isinstance(value, (list, tuple)) or not value:
+        raise InvalidArgument("checksums", "it must be a list of checksums")
+    if len(value) > at_most:
+        raise InvalidArgument("checksums", f"there are {len(value)}, more than {at_most}")
+    return [_checksum(each, "checksums") for each in value]
 
 
 def owner(value: object) -> str:

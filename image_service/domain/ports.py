@@ -241,6 +241,12 @@ class Catalogue(Protocol):
         Args: image: one with a fingerprint.
         """
 
+    def find_digests(self, digests: Collection[bytes]) -> dict[bytes, str]:
+        """Return the ids of images by the SHA-256 of their bytes, stored or sent.
+
+        Those in the trash do not count; of several with the same bytes the oldest is told.
+        """
+
     def withdraw(self, image: Image) -> None:
         """Undo add(), its requests included, as if it had never been."""
 

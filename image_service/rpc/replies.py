@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ BLANK_UPLOAD = {
 }  # fmt: skip
 BLANK_IMAGE = {"success": False, "imageId": "", "url": "", "metadata": _NO_METADATA}
 BLANK_SIMILAR = {"success": False, "imageId": "", "images": []}
+BLANK_FOUND = {"success": False, "imageIds": {}}
 BLANK_DELETE = {"success": False, "imageId": "", "restorableUntil": None}
 BLANK_URL = {"success": False, "imageId": "", "url": "", "expiresAt": None}
 BLANK_DOWNLOAD = {
@@ -172,6 +173,11 @@ def address(image: Image, url: str, expires_s: int | None) -> dict[str, Any]:
     """Return get_image_url's reply."""
     expires = None if expires_s is None else rfc3339(expires_s * 1000)
     return {"success": True, "imageId": image.id, "url": url, "expiresAt": expires}
+
+
+def found(image_ids: Mapping[str, str]) -> dict[str, Any]:
+    """Return find_images' reply."""
+    return {"success": True, "imageIds": dict(image_ids)}
 
 
 def downloaded(part: Download) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Nothing here is imported by the service itself; importing it costs nothing, PIL 
 first picture that is made.
 """
 
+from .fake_images import FakeImages
 from .fake_store import MemoryDisk, MemoryStore
 from .fake_variants import MemoryVariants
 from .fakes import (
@@ -17,6 +18,7 @@ from .pictures import avif, bmp, gif, heic, jpeg, make, png, tiff, webp
 
 __all__ = [
     "NOON_MS",
+    "FakeImages",
     "FixedClock",
     "InlineEngine",
     "MemoryCatalogue",

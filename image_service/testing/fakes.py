@@ -158,6 +158,13 @@ class MemoryCatalogue:
         near.sort(key=lambda match: (match.distance, not match.identical))
         return [match.image.without_details() for match in near[:limit]]
 
+    def find_digests(self, digests: Collection[bytes]) -> dict[bytes, str]:
+        """See Catalogue.find_digests."""
+        wanted, found = set(digests), dict[bytes, str]()
+        for image in sorted(self._living(), key=lambda each: each.id, reverse=True):
+            found |= dict.fromkeys(wanted & {image.sha256, image.sent_sha256}, image.id)
+        return found
+
     def withdraw(self, image: Image) -> None:
         """See Catalogue.withdraw."""
         self.records.images.pop(image.id, None)
@@ -349,3 +356,6 @@ class InlineAnalysis:
         from ..imaging.examine import examine
 
         return examine(self.data, self.expected, self.limits, strip_mode=self.strip)
+
+    def cancel(self) -> None:
+        """See Analysis.cancel."""

@@ -74,3 +74,16 @@ def test_a_picture_with_nothing_to_remove_is_stored_as_it_was_sent(make_service:
     told = service.upload(buffer.getvalue())["metadata"]
     assert told["removedMetadata"] == []
     assert told["checksum"] == told["sentChecksum"] == checksum_of(buffer.getvalue())
+
+
+def test_a_file_is_found_by_what_was_sent_and_by_what_is_stored(
+    make_service: Any,
+) -> None:
+    service = make_service(strip_metadata="all")
+    data = photo()
+    image = service.upload(data, "a.jpg")
+    stored, sent = (image["metadata"][name] for name in ("checksum", "sentChecksum"))
+    assert stored != sent == checksum_of(data)
+    with service.rpc() as rpc:
+        found = rpc.find_images([sent, stored])["imageIds"]
+    assert found == dict.fromkeys((sent, stored), image["imageId"])
