@@ -95,7 +95,7 @@ def test_no_two_errors_share_a_code() -> None:
 
 
 def test_every_code_is_documented() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "rpc.md"
+    page = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
     assert {cls.code for cls in EVERY} <= set(re.findall(r"`(\w+)`", page.read_text()))
 
 
