@@ -84,4 +84,7 @@ def _print_sixel(png: bytes) -> None:
         from textual_image.renderable.sixel import Image
     except ImportError:
         fail(EXIT_FAILED, "sixel graphics need `pip install 'image-service[sixel]'`")
-    console().print(Image(io.BytesIO(png)))
+    try:
+        console().print(Image(io.BytesIO(png)))
+    except Exception as exc:  # noqa: BLE001 - a terminal that does not answer its questions
+        fail(EXIT_FAILED, f"this terminal shows no sixel graphics: {exc}")

@@ -163,6 +163,8 @@ def _progress(files: list[Path]) -> Iterator[_Sent]:
         refresh_per_second=_REFRESHES_PER_S,
         disable=not sys.stderr.isatty(),
         transient=True,
+        # Elsewhere than into a terminal the lines must go where they are sent.
+        redirect_stdout=sys.stdout.isatty(),
     )
     total = sum(_size_of(path) for path in files)
     with bar:

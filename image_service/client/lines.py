@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     )
 
 from ..errors import ImageTooLarge
+from ..read_ahead import read_ahead
 from .caller import SERVICE_NAME
 from .errors import (
     BrokerRefused,
@@ -88,6 +89,8 @@ class Line:
         with told_of("connect"):
             try:
                 self._cluster.start()
+                consumer = self._cluster._reply_listener.queue_consumer
+                read_ahead(consumer.connection.connection.transport)
             except BaseException:
                 self.close()
                 raise

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +63,11 @@ def _of_object(file: Any) -> Source:
 
 def _fetched(url: str, timeout_s: float) -> Source:
     """Read an http or https URL; redirects go to no other scheme but ftp, which is not opened."""
+    # Here and not above: they take as long to import as all else of the client.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler,
@@ -101,6 +102,8 @@ def _bounded(answer: Any, url: str) -> bytes:
 
 
 def _name_of(answer: Any) -> str:
+    import urllib.parse
+
     told = answer.headers.get_filename()
     path = urllib.parse.unquote(urllib.parse.urlsplit(answer.geturl()).path)
     return str(told or path.rpartition("/")[2])

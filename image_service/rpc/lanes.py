@@ -31,8 +31,9 @@ from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
 
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
+from ..read_ahead import read_ahead
 from .answers import failure_of
-from .frames import read_ahead, tolerant_frame_handler
+from .frames import tolerant_frame_handler
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)

@@ -61,13 +61,17 @@ class InlineRenderer:
 
 @dataclass
 class _Application:
-    """As much of an Application as the service's RPC methods look at."""
+    """As much of an Application as RPC methods look at; what else one has is None here."""
 
     settings: Settings
     clock: Clock
+    manager: StorageManager
     cache_counts: CacheCounts
     started_s: float = field(default_factory=time.monotonic)
-    integrity: None = None
+
+    def __getattr__(self, name: str) -> None:
+        if name.startswith("__"):
+            raise AttributeError(name)
 
     @property
     def health(self) -> Any:
@@ -96,7 +100,7 @@ class FakeService:
         variants = Variants(manager, renders, variant_store, clock, _qualities(settings))
         self._service = _filled(
             storage=manager,
-            app=_Application(settings, clock, variants.counts),
+            app=_Application(settings, clock, manager, variants.counts),
             delivery=Delivery(owner=context_data.get(settings.owner_key)),
             links=Links(
                 Signer([], allow_unsigned=True), settings.presets, lambda: clock.now_ms() // 1000

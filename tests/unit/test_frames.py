@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from amqp.transport import TCPTransport
 
-from image_service.rpc.frames import read_ahead
+from image_service.read_ahead import read_ahead
 
 BODY = bytes(100_000)
 
