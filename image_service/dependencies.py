@@ -353,8 +353,9 @@ class Core(SharedExtension):
         config = self.container.config
         settings = read_settings(config, config_folder())
         memory.keep_freed()
-        # Uploads and renders take a thread for as long as they last; all else shares the others.
-        longest = settings.upload_concurrency + settings.render_worker_count
+        # Uploads, by RPC and as many by HTTP, and renders take a thread for as long as they last;
+        # all else shares the others.
+        longest = 2 * settings.upload_concurrency + settings.render_worker_count
         tpool.set_num_threads(longest + _SHARED_THREADS)
         self.app = Application(settings)
         self.app.start()

@@ -18,7 +18,12 @@ from .rpc.answers import answers
 from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
 from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
-from .web.provider import ApiProvider, OriginalsProvider, VariantPagesProvider
+from .web.provider import (
+    ApiProvider,
+    OriginalsProvider,
+    UploadsProvider,
+    VariantPagesProvider,
+)
 from .web.server import http
 
 
@@ -33,6 +38,7 @@ class ImageService:
     originals = OriginalsProvider()
     variants = VariantPagesProvider()
     api = ApiProvider()
+    uploads = UploadsProvider()
     eager = EagerProvider()
     links = LinksProvider()
     downloads = DownloadsProvider()

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Request, Response
 from ..dependencies import Application, CoreProvider
 from ..errors import ImageServiceError
 from ..rpc.downloads import Links
+from ..rpc.provider import beginning
 from ..rpc.replies import Replies
 from .api import Api
 from .api_changes import ChangesApi
@@ -24,10 +25,13 @@ from .gate import Gate
 from .problems import problem
 from .server import HttpServer
 from .thumbnails import Thumbnails
+from .uploads import Room, Uploads
 from .variants import VariantPages
 
 # Of the threads for short work that all share: RPC calls find some that are free.
 _CALLS_AT_ONCE = 8
+# Uploads that may come in while one is worked on, and their bytes are in memory.
+_ROOM_FOR_EACH = 2
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 
@@ -146,3 +150,55 @@ class ApiProvider(CoreProvider):
     def get_dependency(self, worker_ctx: Any) -> Api:  # noqa: ARG002
         """See DependencyProvider."""
         return self._api
+
+
+class UploadsProvider(CoreProvider):
+    """Answers `POST /images`: `uploads = UploadsProvider()`.
+
+    In the connection's own green thread, as ApiProvider does. Only what has come in waits for its
+    turn, and takes of the threads kept for it: slow clients hold nothing but their connections.
+    """
+
+    server = HttpServer()
+    gate = Gate()
+    _uploads: Uploads
+
+    def setup(self) -> None:
+        """Have the server hand over what is asked for."""
+        self.server.register_provider(self)
+
+    def start(self) -> None:
+        """Make the one there is: it counts."""
+        app, gate = self.core.app, self.gate
+        settings = app.settings
+        at_once = settings.upload_concurrency
+        self._uploads = Uploads(
+            app.manager,
+            Replies(settings.url_prefix),
+            gate.access,
+            gate.bodies,
+            begin=beginning(app, self.container),
+            turns=Semaphore(at_once),
+            max_file_bytes=settings.max_upload_bytes,
+            max_fields_bytes=settings.max_call_bytes,
+            room=Room(_ROOM_FOR_EACH * at_once * settings.max_upload_bytes),
+        )
+
+    def stop(self) -> None:
+        """Let the server stop."""
+        self.server.unregister_provider(self)
+
+    def get_url_rule(self) -> Rule:
+        """See WebServer."""
+        return Rule("/images", methods=("POST",))
+
+    def handle_request(self, request: Request) -> Response:
+        """See WebServer."""
+        try:
+            return self._uploads.upload(request)
+        except (ImageServiceError, HTTPException) as exc:
+            return problem(exc)
+
+    def get_dependency(self, worker_ctx: Any) -> Uploads:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._uploads
