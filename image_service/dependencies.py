@@ -23,6 +23,7 @@ from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider, SharedExtension
 
 from . import memory
+from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.reserve import Reserve
@@ -217,6 +218,7 @@ class Application:
             report=self._notices.add,
         )
         self.scrub = self._off_hub(scrub)
+        self.backups = self._off_hub(BackupLog(settings.state_path))
         self._integrity = scrub
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
 
