@@ -31,6 +31,7 @@ from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import read_settings
 from .domain.formats import Format
 from .domain.image import image_id_of
+from .domain.original_url import SignedOriginals
 from .domain.outcomes import Delivery
 from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
@@ -204,6 +205,15 @@ class Application:
         self.signer = Signer(
             read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,
+        )
+        self.signed_originals = (
+            SignedOriginals(
+                self.signer,
+                ttl_s=settings.signed_url_ttl_s,
+                now_s=lambda: self.clock.now_ms() // 1000,
+            )
+            if settings.require_signed_originals
+            else None
         )
         checks: dict[str, Callable[[], None]] = {
             "storage": self._off_hub(self._local).check,

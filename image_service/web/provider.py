@@ -15,6 +15,7 @@ from ..errors import ImageServiceError
 from ..rpc.downloads import Links
 from ..rpc.provider import beginning
 from ..rpc.replies import Replies
+from .access import Access
 from .api import Api
 from .api_changes import ChangesApi
 from .api_images import ImagesApi
@@ -22,6 +23,7 @@ from .api_session import SessionApi
 from .api_store import StoreApi
 from .delivery import Originals, Sender
 from .gate import Gate
+from .originals_gate import OriginalsGate
 from .problems import problem
 from .server import HttpServer
 from .thumbnails import Thumbnails
@@ -35,8 +37,9 @@ _ROOM_FOR_EACH = 2
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 
-def _originals(app: Application) -> Originals:
-    return Originals(app.manager, _sender(app), cache_control=app.settings.cache_control)
+def _originals(app: Application, access: Access) -> Originals:
+    gate = OriginalsGate(app.signed_originals, access, cache_control=app.settings.cache_control)
+    return Originals(app.manager, _sender(app), gate.admit)
 
 
 def _sender(app: Application) -> Sender:
@@ -46,9 +49,11 @@ def _sender(app: Application) -> Sender:
 class OriginalsProvider(CoreProvider):
     """Injects Originals: `originals = OriginalsProvider()`."""
 
+    gate = Gate()
+
     def get_dependency(self, worker_ctx: Any) -> Originals:  # noqa: ARG002
         """See DependencyProvider."""
-        return _originals(self.core.app)
+        return _originals(self.core.app, self.gate.access)
 
 
 class VariantPagesProvider(CoreProvider):
@@ -59,6 +64,7 @@ class VariantPagesProvider(CoreProvider):
     """
 
     server = HttpServer()
+    gate = Gate()
     _pages: VariantPages
 
     def setup(self) -> None:
@@ -73,7 +79,7 @@ class VariantPagesProvider(CoreProvider):
             app.variants,
             app.variants_at_once,
             app.renders,
-            _originals(app),
+            _originals(app, self.gate.access),
             _sender(app),
             signer=app.signer,
             presets=settings.presets,
@@ -123,9 +129,11 @@ class ApiProvider(CoreProvider):
         app, gate = self.core.app, self.gate
         settings = app.settings
         prefix = settings.url_prefix
-        replies = Replies(prefix)
+        replies = Replies(prefix, app.signed_originals)
         links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
-        images = ImagesApi(app.manager, replies, Thumbnails(app.signer, prefix), links, prefix)
+        signed = app.signed_originals
+        thumbnails = Thumbnails(app.signer, prefix, *([signed.expires_s] if signed else []))
+        images = ImagesApi(app.manager, replies, thumbnails, links, prefix)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
         changes = ChangesApi(app.manager, replies, gate.bodies)
         parts = (images, changes, session, StoreApi(app))
@@ -174,7 +182,7 @@ class UploadsProvider(CoreProvider):
         at_once = settings.upload_concurrency
         self._uploads = Uploads(
             app.manager,
-            Replies(settings.url_prefix),
+            Replies(settings.url_prefix, app.signed_originals),
             gate.access,
             gate.bodies,
             begin=beginning(app, self.container),
