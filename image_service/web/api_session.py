@@ -50,6 +50,7 @@ class SessionApi:
     def begin(self, request: Request) -> Response:
         """Begin a session with the token in the body's `token`, or in Authorization."""
         self._access.check_origin(request)
+        self._access.count(request, "logins")
         text = bearer_token(request)
         if text is None:
             text = self._bodies.json(request, ("token",)).get("token")
