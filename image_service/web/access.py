@@ -99,6 +99,10 @@ class Access:
         session = self._sessions.find(request)
         if session:
             return Caller(session.token, expires_s=session.expires_s)
+        return self.open_to(request)
+
+    def open_to(self, request: Request) -> Caller | None:
+        """Return who asks without a token or session, None where one is needed."""
         return Caller() if self._is_open_here and is_from_here(request) else None
 
     def count(self, request: Request, kind: str, caller: Caller | None = None) -> None:

@@ -66,7 +66,7 @@ class SessionApi:
     def end(self, request: Request) -> Response:
         """End the session."""
         self._access.check_origin(request)
-        response = json_response(self._told(None if self._settings.tokens else Caller()))
+        response = json_response(self._told(self._access.open_to(request)))
         self._sessions.end(response)
         return response
 
