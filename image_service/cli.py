@@ -14,6 +14,7 @@ from .cli_download import download
 from .cli_images import get, list_images, rm, similar, tag, undelete, url
 from .cli_status import health, info, top
 from .cli_store import backup, rebuild, restore, verify
+from .cli_tokens import make_token
 from .cli_upload import upload
 
 _KEY_BYTES = 32
@@ -25,7 +26,7 @@ def main() -> None:
     """The image microservice for Nameko."""
 
 
-OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive)
+OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive, make_token)
 OF_A_SERVICE = (
     upload, get, download, list_images, rm, undelete, tag, similar, url, info, health, top,
 )  # fmt: skip

@@ -291,12 +291,50 @@ class Busy(ImageServiceError):
 
 
 class Forbidden(ImageServiceError):
-    """Raised when a URL's signature does not vouch for it, or its time is over: Forbidden(why)."""
+    """Raised when what is asked for may not be had: Forbidden(why, scope).
+
+    scope: the right that the caller's token lacks.
+    """
 
     code = "forbidden"
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+    def details(self) -> dict[str, Any]:
+        return {"scope": self.args[1]} if len(self.args) > 1 else {}
+
+
+class Unauthorized(ImageServiceError):
+    """Raised when nobody says who asks, or it is not believed: Unauthorized(why)."""
+
+    code = "unauthorized"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RateLimited(ImageServiceError):
+    """Raised when somebody asks too often: RateLimited(kind, limit, retry_after_s).
+
+    kind: what is counted, a key of the setting rate_limits. limit: as "60 in a minute".
+    """
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, kind: str, limit: str, retry_after_s: int) -> None:
+        retry_after_s = int(retry_after_s)
+        super().__init__(kind, limit, retry_after_s)
+        self.kind, self.limit, self.retry_after_s = kind, limit, retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"Too many {self.kind}: the limit is {self.limit}. Try again in {self.retry_after_s} s."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {"limit": self.limit, "retryAfterS": self.retry_after_s}
 
 
 class StorageFull(ImageServiceError):

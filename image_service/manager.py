@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from .archive import Archive
 from .domain import arguments
 from .domain.blocks import CheckedFile, digests_of
-from .domain.filename import check_extension, check_filename
+from .domain.filename import check_extension, check_filename, fold
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
 from .domain.image import Findings, Image, checksum_text, make_image_id
@@ -26,8 +26,10 @@ from .domain.ports import (
     Clock,
     DuplicateRequest,
     ImageEngine,
+    MonthTotals,
     Page,
     RequestKey,
+    TagCount,
 )
 from .domain.quota import Quotas, Used
 from .domain.strip import Strip
@@ -41,7 +43,9 @@ from .errors import (
     UnsupportedFormat,
 )
 from .removals import Owed, Removals, discard, found, request_key
+from .updates import Updates
 
+MAX_TAGS_LISTED = 100
 _RANDOM_BYTES = 24
 
 
@@ -97,6 +101,7 @@ class StorageManager:
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
         self._archive = Archive(store, catalogue)
         self._owed = Owed()
+        self._updates = Updates(store, catalogue, self._owed)
         self._removals = Removals(
             store,
             catalogue,
@@ -180,6 +185,17 @@ class StorageManager:
         """
         return self._store.is_settled(image.blob_name)
 
+    def update(
+        self,
+        image_id: object,
+        *,
+        filename: object = None,
+        tags: object = None,
+        attributes: object = None,
+    ) -> Image:
+        """See Updates.update."""
+        return self._updates.update(image_id, filename, tags, attributes)
+
     def remove(
         self, image_id: object, *, permanent: bool = False, delivery: Delivery | None = None
     ) -> Image:
@@ -221,6 +237,20 @@ class StorageManager:
         digests = arguments.checksums(checksums, at_most=MAX_LIMIT)
         found = self._catalogue.find_digests(digests)
         return {checksum_text(digest): image_id for digest, image_id in found.items()}
+
+    def months(self) -> list[MonthTotals]:
+        """See Catalogue.months."""
+        return self._catalogue.months()
+
+    def tags(self, prefix: object, limit: object) -> list[TagCount]:
+        """Return the most frequent tags that begin with a text, whatever its case; "" for any.
+
+        Args: limit: 1..MAX_TAGS_LISTED. Raises: InvalidArgument.
+        """
+        at_most = arguments.integer(limit, "limit", low=1, high=MAX_TAGS_LISTED)
+        if prefix != "":
+            prefix = arguments.text(prefix, "prefix", max_characters=arguments.MAX_LABEL_CHARACTERS)
+        return self._catalogue.tags(fold(str(prefix)), at_most)
 
     def usage(self, owner: object = None) -> Usage:
         """Return what the store holds, and what of it an owner has, in constant time."""

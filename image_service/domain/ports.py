@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .formats import Format
-from .image import Blob, Findings, Image
+from .image import Blob, Changes, Findings, Image
 from .listing import ListQuery
 from .quota import Quotas, Used
 from .strip import Strip
@@ -39,6 +39,12 @@ class BlobStore(Protocol):
 
     def label(self, name: str) -> bytes:
         """Return the label of a blob, b"" if it has none or none could be kept."""
+
+    def relabel(self, name: str, label: bytes) -> None:
+        """Give a blob another label, durably, where the store keeps any.
+
+        A blob that is not there is no error.
+        """
 
     def settle(self, name: str) -> None:
         """Say that the catalogue agrees with the store about name: it is no longer provisional."""
@@ -180,6 +186,24 @@ class FormatTotals:
     trashed_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class MonthTotals:
+    """How many living images of one format were stored in a month (UTC, 2026-01); their bytes."""
+
+    month: str
+    format: Format
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TagCount:
+    """How many living images have a tag."""
+
+    tag: str
+    files: int
+
+
 class Catalogue(Protocol):
     """What is known of each image. Every method is one transaction.
 
@@ -204,6 +228,9 @@ class Catalogue(Protocol):
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """Return the image, or None; from outside the trash, from it, or for None from either."""
+
+    def change(self, image_id: str, changes: Changes) -> Image | None:
+        """Change an image that is not in the trash; return it as it is then, None for none."""
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None
@@ -252,6 +279,18 @@ class Catalogue(Protocol):
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
+
+    def months(self) -> list[MonthTotals]:
+        """Return the totals by month and format, the oldest first, however many images there are.
+
+        What has nothing is left out.
+        """
+
+    def tags(self, prefix: str, limit: int) -> list[TagCount]:
+        """Return the most frequent tags of the living, of equals the first by their letters.
+
+        Args: prefix: folded text that they begin with (domain.filename.fold), "" for any.
+        """
 
     def walk(self, after_id: str, limit: int) -> list[Blob]:
         """Return the blobs of images whose ids follow after_id, in order, in the trash or not."""

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..errors import ImageServiceError
+from ..errors import ImageServiceError, RateLimited
 
 _STATUS = {
     "image_not_found": 404,
@@ -32,6 +32,8 @@ _STATUS = {
     "metadata_too_large": 413,
     "variant_failed": 422,
     "forbidden": 403,
+    "unauthorized": 401,
+    "rate_limited": 429,
     "busy": 503,
     "storage_unavailable": 503,
     "storage_full": 507,
@@ -65,7 +67,13 @@ def status_of(code: str) -> int:
 def problem(exc: Exception) -> Response:
     """Return the problem document for any exception; what is not ours stays unexplained."""
     if isinstance(exc, ImageServiceError):
-        return _response(status_of(exc.code), exc.code, str(exc), exc.details())
+        status = status_of(exc.code)
+        response = _response(status, exc.code, str(exc), exc.details())
+        if isinstance(exc, RateLimited):
+            response.headers["Retry-After"] = str(exc.retry_after_s)
+        if status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="image_service"'
+        return response
     if isinstance(exc, HTTPException) and exc.code:
         code = HTTPStatus(exc.code).phrase.lower().replace(" ", "_")
         response = _response(exc.code, code, exc.description or "", {})
