@@ -67,7 +67,7 @@ def test_what_was_there_before_there_were_counts_is_counted(catalogue: SqlCatalo
     with catalogue._engine.begin() as connection:
         for statement in ("DROP TABLE months", "DROP TABLE tags"):
             connection.exec_driver_sql(statement)
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
     upgrade(catalogue._engine)
     assert (catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)) == counted
 
