@@ -132,6 +132,8 @@ class Settings(BaseModel):
     max_workers: int = Field(32, ge=2, le=10_000)
     heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    access_log: Literal["all", "failures"] = "all"
 
     @model_validator(mode="before")
     @classmethod
