@@ -100,7 +100,7 @@ class Application:
         self.clock = SystemClock()
         self._notices = Notices()
         self.meters = Meters()
-        self.access = AccessLog(is_full=settings.access_log == "all")
+        self.access = AccessLog(settings.access_log)
         self.tracing = tracing.create(__version__, _log.warning)
         self.decoding = Semaphore(_DECODES_AT_ONCE)
         self._host_lock = HostLock(settings.state_path / "host.lock")

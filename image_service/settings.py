@@ -133,7 +133,7 @@ class Settings(BaseModel):
     heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
-    access_log: Literal["all", "failures"] = "all"
+    access_log: Literal["all", "calls", "failures"] = "calls"
 
     @model_validator(mode="before")
     @classmethod

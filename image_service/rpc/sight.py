@@ -45,20 +45,19 @@ def end(app: Application, request: Request, method: str, code: str, sent_bytes: 
     """Count the call off, and tell of it. Args: method: one that exists, or OTHER."""
     seconds = time.perf_counter() - request.arrived_s
     app.meters.rpc_ended(method, code, seconds, request.size_bytes, sent_bytes)
-    facts = {
-        "method": method,
-        "code": code,
-        "duration_ms": round(seconds * 1000, 2),
-        "received_bytes": request.size_bytes,
-        "sent_bytes": sent_bytes,
-    }
-    app.access.tell(method, ended=code, is_failure=code != "ok", fields=facts)
-    app.tracing.end(
-        request.call,
-        code,
-        {"messaging.message.body.size": request.size_bytes, "image_service.sent_bytes": sent_bytes},
-        is_failure=code in _OURS,
-    )
+    level = app.access.level_of("call", is_failure=code != "ok")
+    if level:
+        facts = {
+            "method": method,
+            "code": code,
+            "duration_ms": round(seconds * 1000, 2),
+            "received_bytes": request.size_bytes,
+            "sent_bytes": sent_bytes,
+        }
+        app.access.tell(level, method, code, facts)
+    if request.call.trace:
+        sizes = {"messaging.message.body.size": request.size_bytes, "sent_bytes": sent_bytes}
+        app.tracing.end(request.call, code, sizes, is_failure=code in _OURS)
 
 
 def label_of(request: Request, known: frozenset[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import uuid
 from collections.abc import Sequence
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _MOST_ID_CHARACTERS = 200
+# An id for each would be asked of the kernel, for thousands of requests a second.
+_PROCESS = uuid.uuid4().hex[:16]
+_numbers = itertools.count(1)
 
 
 class Call:
@@ -55,4 +59,6 @@ def current() -> Call | None:
 
 def request_id(given: str | None) -> str:
     """Return the id of an HTTP request: the caller's if it is sane, else a new one."""
-    return given if given and _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    if given and _SANE_ID.fullmatch(given):
+        return given
+    return f"{_PROCESS}-{next(_numbers):x}"

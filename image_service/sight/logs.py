@@ -6,7 +6,6 @@ import functools
 import json
 import logging
 import logging.config
-import re
 import time
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from pythonjsonlogger.json import JsonFormatter as _JsonFormatter
 from .calls import Call, current
 
 Format = Literal["text", "json"]
+Access = Literal["all", "calls", "failures"]
 CALL = "image_service_call"
 """The attribute of a record whose call is not the current one."""
 
@@ -30,7 +30,7 @@ _ESCAPED = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
 _ESCAPED |= {ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 _ESCAPED |= {0x2028: "\\u2028", 0x2029: "\\u2029"}
 # What follows is a signature, or the name of an upload that whoever knows it may go on with.
-_SECRET_SEGMENT = re.compile(r"^(/img|/files)/[^/]+")
+_BEFORE_SECRETS = ("/img/", "/files/")
 _SHOWN_QUERIES = frozenset(("download", "limit", "order", "format"))
 _MOST_PATH_CHARACTERS = 300
 
@@ -102,28 +102,26 @@ class JsonFormatter(_JsonFormatter):
 
 
 class AccessLog:
-    """Tells of each call and request in one line.
+    """Tells of each call and request in one line: at INFO what is wanted, at DEBUG the rest."""
 
-    At INFO; what went well at DEBUG where only failures are wanted.
-    """
-
-    def __init__(self, *, is_full: bool) -> None:
-        """Args: is_full: tell of what went well, too."""
-        self._is_full = is_full
+    def __init__(self, wanted: Access) -> None:
+        """Args: wanted: `failures`, or `calls`, too, or `all`: the pictures that were sent, too."""
+        self._is_wanted = {"call": wanted != "failures", "request": wanted == "all"}
         self._log = logging.getLogger(_ACCESS)
         self._template = vars(logging.LogRecord(_ACCESS, logging.INFO, "", 0, "", (), None))
 
-    def tell(self, what: str, *, ended: str, is_failure: bool, fields: Mapping[str, Any]) -> None:
+    def level_of(self, kind: Literal["call", "request"], *, is_failure: bool) -> int:
+        """Return the level that a line would have, 0 where nobody would read it."""
+        level = logging.INFO if is_failure or self._is_wanted[kind] else logging.DEBUG
+        return level if self._log.isEnabledFor(level) else 0
+
+    def tell(self, level: int, what: str, ended: str, fields: Mapping[str, Any]) -> None:
         """Write a line. Args: ended: an error's code, or an HTTP status; fields: JSON-safe."""
-        level = logging.INFO if self._is_full or is_failure else logging.DEBUG
-        log = self._log
-        if not log.isEnabledFor(level):
-            return
         message = (
             f"{what} {ended} in {fields['duration_ms']} ms, {fields['received_bytes']} B received, "
             f"{fields['sent_bytes']} B sent"
         )
-        log.handle(self._record(level, message, fields))
+        self._log.handle(self._record(level, message, fields))
 
     def _record(self, level: int, message: str, fields: Mapping[str, Any]) -> logging.LogRecord:
         """Return a copy of a record: to look up module, thread and process costs half of a line."""
@@ -160,7 +158,10 @@ def set_up(config: Mapping[str, Any], format_: Format, level: str) -> None:
 
 def redacted(path: str, query: str) -> str:
     """Return an address without what opens something: signatures, and values of queries."""
-    shown = _SECRET_SEGMENT.sub(r"\1/***", path[:_MOST_PATH_CHARACTERS])
+    shown = path[:_MOST_PATH_CHARACTERS]
+    if shown.startswith(_BEFORE_SECRETS):
+        _, first, _, *others = shown.split("/", 3)
+        shown = "/".join(("", first, "***", *others))
     if not query:
         return shown
     try:

@@ -16,7 +16,7 @@ from ..dependencies import Application
 from ..domain.outcomes import Usage
 from ..errors import ImageServiceError
 from ..settings import Settings
-from ..sight.tallies import PREFIX
+from ..sight.tallies import PREFIX, Tally
 from ..variants import CacheCounts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,16 +47,36 @@ def text(metrics: Iterable[Metric]) -> bytes:
 
 
 def families(app: Application) -> Iterator[Metric]:
-    """Yield everything that is told. On the hub, within a second."""
+    """Return everything that is told. On the hub, within a second."""
     report = app.health.report()
     checks = {name: result.status == "ok" for name, result in report.checks.items()}
-    yield from _about(checks)
+    usage = None
     with contextlib.suppress(ImageServiceError):  # the checks tell why
-        yield from _store(app.manager.usage())
-    yield from _settings(app.settings)
-    yield _lookups(app.cache_counts)
-    yield from _verification(app.integrity)
-    for tally in app.meters.all:
+        usage = app.manager.usage()
+    return families_of(checks, usage, app.settings, app.cache_counts, app.integrity, app.meters.all)
+
+
+def families_of(
+    checks: Mapping[str, bool],
+    usage: Usage | None,
+    settings: Settings,
+    counts: CacheCounts,
+    last: Mapping[str, Any] | None,
+    tallies: Iterable[Tally],
+) -> Iterator[Metric]:
+    """Yield everything that is told.
+
+    Args:
+        checks: whether each passed. usage: None where the store cannot be asked.
+        counts: of this process's cache; last: how the last verification ended, see ScrubLog.
+    """
+    yield from _about(checks)
+    if usage:
+        yield from _store(usage)
+    yield from _settings(settings)
+    yield _lookups(counts)
+    yield from _verification(last)
+    for tally in tallies:
         yield tally.family()
     yield from ProcessCollector(registry=None).collect()
     yield from GCCollector(registry=CollectorRegistry()).collect()

@@ -258,8 +258,7 @@ class _Application:
         exchange = Exchange(self._server.core.app, environ)
         try:
             response = self._respond(environ, exchange)
-            exchange.answered(response)
-            body = response(environ, start_response)
+            body = response(environ, exchange.starting(start_response))
         except BaseException:
             exchange.ended(0, is_whole=False)
             self._server.ended()

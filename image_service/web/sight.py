@@ -13,6 +13,7 @@ from ..sight.meters import HTTP_METHODS, OTHER
 from ..sight.tracing import CARRIED
 
 REQUEST_ID = "X-Request-Id"
+StartResponse = Callable[..., Any]
 CALL = "image_service.call"
 """Where a WSGI environment has the Call."""
 
@@ -24,68 +25,68 @@ class Exchange:
         """Enter the request's call."""
         self._app, self._environ = app, environ
         self._begun_s = time.perf_counter()
-        self.route = OTHER
-        self.status = 500
-        self.call = calls.Call(calls.request_id(environ.get("HTTP_X_REQUEST_ID")))
-        environ[CALL] = self.call
-        calls.enter(self.call)
+        method = environ["REQUEST_METHOD"]
+        self._method = method if method in HTTP_METHODS else OTHER
+        self._route = OTHER
+        self._status = 500
+        self._call = calls.Call(calls.request_id(environ.get("HTTP_X_REQUEST_ID")))
+        environ[CALL] = self._call
+        calls.enter(self._call)
 
     def found(self, route: str) -> None:
         """Note what answers. Args: route: the pattern of its addresses."""
-        self.route = route
+        self._route = route
         if self._app.tracing.is_on:
             environ = self._environ
             carried = {key: environ.get(f"HTTP_{key.upper()}") for key in CARRIED}
             attributes = {"http.request.method": self._method, "http.route": route}
             name = f"{self._method} {route}"
-            self._app.tracing.begin(self.call, name, carried, attributes)
+            self._app.tracing.begin(self._call, name, carried, attributes)
 
-    def answered(self, response: Any) -> None:
-        """Take the status of what is answered, and tell the client the request's id."""
-        self.status = response.status_code
-        response.headers[REQUEST_ID] = self.call.id
+    def starting(self, start_response: StartResponse) -> StartResponse:
+        """Return it so that it notes the status, and tells the client the request's id."""
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            self._status = int(status[:3])
+            return start_response(status, [*headers, (REQUEST_ID, self._call.id)], *more)
+
+        return start
 
     def ended(self, sent_bytes: int, *, is_whole: bool) -> None:
         """Count the request off, and tell of it. Args: is_whole: whether all was sent."""
-        app, method, route = self._app, self._method, self.route
+        app, route, status = self._app, self._route, self._status
         seconds = time.perf_counter() - self._begun_s
-        length = self._environ.get("CONTENT_LENGTH") or "0"
-        received_bytes = int(length) if length.isdigit() else 0
-        app.meters.http_ended(method, route, self.status, seconds, (received_bytes, sent_bytes))
+        length = self._environ.get("CONTENT_LENGTH")
+        received_bytes = int(length) if length and length.isdigit() else 0
+        sizes = (received_bytes, sent_bytes)
+        app.meters.http_ended(self._method, route, status, seconds, sizes)
         if not is_whole:
             app.meters.http_cut.add((route,))
-        self._tell(seconds, received_bytes, sent_bytes, is_whole=is_whole)
-        code = "ok" if self.status < 400 else str(self.status)
-        facts = {"http.response.status_code": self.status, "http.response.body.size": sent_bytes}
-        app.tracing.end(self.call, code, facts, is_failure=self.status >= 500)
+        level = app.access.level_of("request", is_failure=status >= 400 or not is_whole)
+        if level:
+            self._tell(level, seconds, sizes, is_whole=is_whole)
+        if self._call.trace:
+            facts = {"http.response.status_code": status, "http.response.body.size": sent_bytes}
+            code = "ok" if status < 400 else str(status)
+            app.tracing.end(self._call, code, facts, is_failure=status >= 500)
         calls.enter(None)
 
-    def _tell(
-        self, seconds: float, received_bytes: int, sent_bytes: int, *, is_whole: bool
-    ) -> None:
+    def _tell(self, level: int, seconds: float, sizes: tuple[int, int], *, is_whole: bool) -> None:
         environ = self._environ
         path = redacted(environ.get("RAW_PATH_INFO") or "", environ.get("QUERY_STRING") or "")
         facts = {
             "method": self._method,
-            "route": self.route,
+            "route": self._route,
             "path": path,
-            "status": self.status,
+            "status": self._status,
             "duration_ms": round(seconds * 1000, 2),
-            "received_bytes": received_bytes,
-            "sent_bytes": sent_bytes,
+            "received_bytes": sizes[0],
+            "sent_bytes": sizes[1],
         }
         if not is_whole:
             facts["cut"] = True
-        is_failure = self.status >= 400 or not is_whole
-        ended = f"{self.status}{'' if is_whole else ' cut'}"
-        self._app.access.tell(
-            f"{self._method} {path}", ended=ended, is_failure=is_failure, fields=facts
-        )
-
-    @property
-    def _method(self) -> str:
-        method = self._environ.get("REQUEST_METHOD", "")
-        return method if method in HTTP_METHODS else OTHER
+        ended = f"{self._status}{'' if is_whole else ' cut'}"
+        self._app.access.tell(level, f"{self._method} {path}", ended, facts)
 
 
 class Sending:
