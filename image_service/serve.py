@@ -24,7 +24,7 @@ from .config import ConfigError, read_settings
 from .errors import ImageServiceError
 from .service import ImageService
 from .settings import Settings
-from .sight import logs
+from .sight import logs, profiling
 from .storage import LeaseBook, LocalStore
 from .web.server import listen
 
@@ -68,6 +68,8 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     runner = ServiceRunner(config)
     runner.add_service(ImageService)
     _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
+    profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
+    profiling.install(profiler, _log.warning)
     try:
         runner.start()
     except ImageServiceError as exc:
