@@ -49,9 +49,10 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.analysis
 	@$(VENV_PYTHON) -m benchmarks.render_memory
 
-docs: venv ## write docs/configuration.md from config.yaml, and docs/options.md with its pictures
+docs: venv ## write the tables of docs/ from config.yaml and the code, and the pictures of options
 	@$(VENV_PYTHON) -m scripts.config_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
+	@$(VENV_PYTHON) -m scripts.metrics_docs
 
 test-all: venv ## run the tests on each installed Python from 3.10 to 3.13
 	@$(VENV_PYTHON) -m scripts.test_all $(ARGS)
@@ -63,6 +64,7 @@ lint: venv ## check style, types and the direction of imports
 	@.venv/bin/lint-imports
 	@$(VENV_PYTHON) -m scripts.config_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
+	@$(VENV_PYTHON) -m scripts.metrics_docs --check
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .
