@@ -40,6 +40,7 @@ from .imaging.decoders import accepted_formats
 from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
+from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
 from .off_hub import Notices, OffHub
@@ -293,7 +294,7 @@ class Application:
             timeout_s=settings.render_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
-            watch=PoolMeter(self.meters, "renders"),
+            watch=PoolMeter(self.meters, "renders", REASONS),
         )
 
     def _create_pool(self) -> WorkerPool:
@@ -305,7 +306,7 @@ class Application:
             timeout_s=settings.worker_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
-            watch=PoolMeter(self.meters, "uploads"),
+            watch=PoolMeter(self.meters, "uploads", REASONS),
         )
 
 

@@ -223,7 +223,7 @@ class WorkerPool:
         else:
             self._idle.put(worker)
 
-    def replace(self, worker: _Worker, reason: str = "given up") -> None:
+    def replace(self, worker: _Worker, reason: str = "given_up") -> None:
         """End a worker and start another in its place."""
         self.watch.replaced(reason)
         try:
@@ -280,7 +280,7 @@ class Job:
         try:
             worker.send(self._request, self._data)
         except (EOFError, OSError, ValueError):
-            self._pool.replace(worker, "died idle")  # result() finds another
+            self._pool.replace(worker, "died_idle")  # result() finds another
         except BaseException:
             self._pool.replace(worker)
             raise
@@ -312,12 +312,12 @@ class Job:
             reply, payload = worker.receive()
         except BlockingIOError:
             # A picture's own cost is limited in processor time: this is a machine in trouble.
-            self._give_up(worker, "took longer than its time limit", "timed out")
+            self._give_up(worker, "took longer than its time limit", "timed_out")
             raise Busy(f"an image worker took over {self._pool.timeout_s:g} s") from None
         except (EOFError, OSError):
             failure = self._cause_of_death(worker)
             is_out_of_time = isinstance(failure, _OutOfTime)
-            self._give_up(worker, "died", "out of time" if is_out_of_time else "died")
+            self._give_up(worker, "died", "out_of_time" if is_out_of_time else "died")
             if is_out_of_time:
                 raise failure from None
             raise _TryAgain(failure) from None
@@ -325,12 +325,12 @@ class Job:
             self._give_up(worker, "answered nonsense", "nonsense")
             raise _TryAgain(CorruptImage("the decoder answered nonsense")) from None
         except BaseException:
-            self._give_up(worker, "was given up", "given up")
+            self._give_up(worker, "was given up", "given_up")
             raise
         if reply.get("out_of_memory") and worker.jobs_done > 1:
             # What earlier pictures left of the memory in pieces says nothing against this one.
-            self._pool.replace(worker, "out of memory")
-            self._tell("out of memory")
+            self._pool.replace(worker, "out_of_memory")
+            self._tell("out_of_memory")
             raise _TryAgain(_error(reply))
         self._pool.release(worker)
         self._tell("refused" if "error" in reply else "ok")
@@ -341,7 +341,7 @@ class Job:
     def cancel(self) -> None:
         """Give the job up, if a worker has it, with the worker."""
         worker, self._worker = self._worker, None
-        self._give_up(worker, "was given up", "given up")
+        self._give_up(worker, "was given up", "given_up")
 
     def _cause_of_death(self, worker: _Worker) -> ImageServiceError:
         ended_by = worker.wait_for_end()

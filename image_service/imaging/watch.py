@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+REASONS = (
+    "recycled", "died", "died_idle", "timed_out", "out_of_time", "out_of_memory", "nonsense",
+    "given_up",
+)  # fmt: skip
+"""Why workers are replaced: after worker_jobs_before_restart jobs, or for what became of them."""
+
 
 class PoolWatch(Protocol):
     """Is told what a pool does, in whatever thread; it must not wait."""

@@ -178,6 +178,7 @@ class LaneConnection(QueueConsumer):
         meters, lane = self.core.app.meters, (self.lane_name,)
         meters.rpc_in_progress.follow(lambda: len(self._in_hand), lane)
         meters.rpc_in_progress_limit.follow(lambda: self.prefetch_count, lane)
+        meters.broker_failures.add(lane, by=0)
         meters.broker_up.follow(lambda: self.is_consuming, lane)
 
     def unregister_provider(self, provider: Any) -> None:

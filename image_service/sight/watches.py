@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Use
@@ -16,9 +17,11 @@ from .meters import Meters
 class PoolMeter:
     """A PoolWatch that counts."""
 
-    def __init__(self, meters: Meters, pool: str) -> None:
-        """Args: pool: the pool's name as a label."""
+    def __init__(self, meters: Meters, pool: str, reasons: Iterable[str]) -> None:
+        """Args: pool: the pool's name as a label; reasons: why its workers may be replaced."""
         self._meters, self._pool = meters, pool
+        for reason in reasons:  # Prometheus sees no increase in what was not there before
+            meters.worker_restarts.add((pool, reason), by=0)
 
     def ended(self, job: str, outcome: str, begun_s: float) -> None:
         """See PoolWatch."""
