@@ -6,6 +6,7 @@ python -m scripts.metrics_docs [--check]
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -38,6 +39,7 @@ def _rows(families: Iterable[Family]) -> Iterator[str]:
 
 def ours() -> Iterable[Family]:
     """Return what the service tells, without samples."""
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from image_service.domain.outcomes import Usage
     from image_service.settings import Settings
     from image_service.sight.meters import Meters
