@@ -53,6 +53,7 @@ docs: venv ## write the pages that are made from config.yaml, errors.py and the 
 	@$(VENV_PYTHON) -m scripts.config_docs
 	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
+	@$(VENV_PYTHON) -m scripts.metrics_docs
 
 site: venv ## build the documentation as a site in .run/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
@@ -69,6 +70,7 @@ lint: venv ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m scripts.config_docs --check
 	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
+	@$(VENV_PYTHON) -m scripts.metrics_docs --check
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .

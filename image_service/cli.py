@@ -12,6 +12,7 @@ from .cli_archive import archive, unarchive
 from .cli_common import EXIT_FAILED, config_option, fail, told
 from .cli_download import download
 from .cli_images import get, list_images, rm, similar, tag, undelete, url
+from .cli_profile import profile
 from .cli_status import health, info, top
 from .cli_store import backup, rebuild, restore, verify
 from .cli_tokens import make_token
@@ -26,7 +27,7 @@ def main() -> None:
     """The image microservice for Nameko."""
 
 
-OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive, make_token)
+OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive, make_token, profile)
 OF_A_SERVICE = (
     upload, get, download, list_images, rm, undelete, tag, similar, url, info, health, top,
 )  # fmt: skip

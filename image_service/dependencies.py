@@ -10,7 +10,6 @@ import itertools
 import logging
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,10 +18,11 @@ from typing import Any, TypeVar, cast
 import eventlet
 import sqlalchemy as sa
 from eventlet import tpool
+from eventlet.greenthread import GreenThread
 from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider, SharedExtension
 
-from . import memory
+from . import __version__, memory
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
@@ -42,11 +42,17 @@ from .imaging.decoders import accepted_formats
 from .imaging.engine import PooledEngine, PooledRenderer
 from .imaging.limits import GC_THRESHOLDS, Limits
 from .imaging.pool import WorkerPool
+from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
+from .off_hub import Notices, OffHub
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
+from .sight import lag, tracing
+from .sight.logs import AccessLog
+from .sight.meters import Meters
+from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import HostLock, LeaseBook, LocalStore, LocalVariants
 from .variants import Variant, Variants
 from .verify import Verifier
@@ -74,46 +80,6 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
-class OffHub:
-    """Runs an object's methods in native threads, so that their waits hold up no green thread.
-
-    Each call is one trip: there and back costs as much as a dozen system calls.
-    """
-
-    def __init__(self, blocking: object, after: Callable[[], None]) -> None:
-        """Args: after: called on the hub after each trip."""
-        self._blocking = blocking
-        self._after = after
-
-    def __getattr__(self, name: str) -> Any:
-        work = getattr(self._blocking, name)
-
-        def method(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return tpool.execute(work, *args, **kwargs)
-            finally:
-                self._after()
-
-        setattr(self, name, method)
-        return method
-
-
-class Notices:
-    """What native threads have to say: logging there deadlocks on locks that eventlet replaced."""
-
-    def __init__(self) -> None:
-        self._untold: deque[str] = deque()
-
-    def add(self, text: str) -> None:
-        """Keep a warning until somebody on the hub tells it."""
-        self._untold.append(text)
-
-    def tell(self) -> None:
-        """Log what was added."""
-        while self._untold:
-            _log.warning(self._untold.popleft())
-
-
 @dataclass
 class BrokerState:
     """Which connections to the broker are consuming; told by the lanes."""
@@ -136,6 +102,9 @@ class Application:
         self.broker = BrokerState()
         self.clock = SystemClock()
         self._notices = Notices()
+        self.meters = Meters()
+        self.access = AccessLog(settings.access_log)
+        self.tracing = tracing.create(__version__, _log.warning)
         self.decoding = Semaphore(_DECODES_AT_ONCE)
         self.accepted = accepted_formats()
         self._host_lock = HostLock(settings.state_path / "host.lock")
@@ -149,6 +118,7 @@ class Application:
             archive=settings.archive_path,
         )
         self._sql = self._create_catalogue()
+        traced = self.tracing.traced
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
         self._cache = LocalVariants(
@@ -157,15 +127,19 @@ class Application:
             max_wait_s=settings.render_timeout_s,
         )
         self._render_pool = self._create_render_pool()
-        renderer = PooledRenderer(
-            self._render_pool, _watermarks(settings), shrink_on_load=settings.shrink_on_load
+        renderer = MeteredRenderer(
+            PooledRenderer(
+                self._render_pool, _watermarks(settings), shrink_on_load=settings.shrink_on_load
+            ),
+            self.meters,
         )
+        cache = traced("cache", self._cache)
         manager = StorageManager(
-            self._local,
-            self._sql,
+            traced("storage", self._local),
+            traced("catalogue", self._sql),
             engine,
             self.clock,
-            self._cache,
+            cache,
             max_upload_bytes=settings.max_upload_bytes,
             idempotency_window_s=settings.idempotency_window_s,
             trash_retention_days=settings.trash_retention_days,
@@ -174,7 +148,8 @@ class Application:
             strip=settings.strip_metadata,
             accepted=self.accepted,
         )
-        self.engine, self.manager = self._off_hub(engine), self._off_hub(manager)
+        self.engine = self._off_hub("engine", engine)
+        self.manager = self._off_hub("manager", manager)
         qualities = {
             Format.JPEG: settings.quality_jpeg,
             Format.WEBP: settings.quality_webp,
@@ -183,12 +158,12 @@ class Application:
         renders = Renders(
             manager,
             renderer,
-            self._cache,
+            cache,
             self.clock,
             keeps_mezzanines=settings.keeps_mezzanines,
         )
-        variants = Variants(manager, renders, self._cache, self.clock, qualities)
-        self.variants = self._off_hub(variants)
+        variants = Variants(manager, renders, cache, self.clock, qualities)
+        self.variants = self._off_hub("variants", variants)
         self.cache_counts = variants.counts
         # What of them needs no native thread.
         self.variants_at_once = variants
@@ -201,7 +176,9 @@ class Application:
         self.eager = EagerVariants(
             self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
         )
-        self.lulls = LullWork(renders.would_leave, self._off_hub(renders).leave, self.renders)
+        self.lulls = LullWork(
+            renders.would_leave, self._off_hub("renders", renders).leave, self.renders
+        )
         self.signer = Signer(
             read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,
@@ -216,8 +193,8 @@ class Application:
             else None
         )
         checks: dict[str, Callable[[], None]] = {
-            "storage": self._off_hub(self._local).check,
-            "catalogue": self._off_hub(self._sql).check,
+            "storage": self._off_hub("storage", self._local).check,
+            "catalogue": self._off_hub("catalogue", self._sql).check,
             "broker": self.broker.check,
             "workers": functools.partial(_check_all, engine.check, renderer.check),
         }
@@ -227,10 +204,11 @@ class Application:
             bytes_at_once=int(settings.scrub_bytes_per_s * settings.sweep_interval_s),
             report=self._notices.add,
         )
-        self.scrub = self._off_hub(scrub)
-        self.backups = self._off_hub(BackupLog(settings.state_path))
+        self.scrub = self._off_hub("scrub", scrub)
+        self.backups = self._off_hub("backups", BackupLog(settings.state_path))
         self._integrity = scrub
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
+        self._follow()
 
     def start(self) -> None:
         """Make what is missing, clear up after dead processes, start the workers."""
@@ -265,6 +243,7 @@ class Application:
         """End the workers and let go of the store."""
         self._pool.stop()
         self._render_pool.stop()
+        self.tracing.stop()
         self._cache.close()
         self._sql.close()
         # What a native thread may still be writing is left over once this process has ended, not
@@ -281,8 +260,22 @@ class Application:
         """Return the process ids of the workers that make variants."""
         return self._render_pool.pids()
 
-    def _off_hub(self, blocking: T) -> T:
-        return cast(T, OffHub(blocking, self._notices.tell))
+    def _off_hub(self, name: str, blocking: T) -> T:
+        """Args: name: what a trace calls it."""
+        return self.tracing.traced(name, cast(T, OffHub(blocking, self._notices.tell)))
+
+    def _follow(self) -> None:
+        """Have the meters look at what changes by itself."""
+        meters, settings = self.meters, self.settings
+        meters.renders_queue.follow(lambda: self.renders.count)
+        meters.renders_queue_limit.follow(lambda: self.renders.limit)
+        meters.http_connections_limit.follow(lambda: settings.http_max_connections)
+        for name, pool in (("uploads", self._pool), ("renders", self._render_pool)):
+            meters.workers.follow(functools.partial(getattr, pool, "living"), (name,))
+            meters.workers_limit.follow(functools.partial(getattr, pool, "size"), (name,))
+            meters.workers_waiting.follow(functools.partial(getattr, pool, "waiting"), (name,))
+            limit = functools.partial(getattr, pool, "max_waiting")
+            meters.workers_waiting_limit.follow(limit, (name,))
 
     def _create_catalogue(self) -> SqlCatalogue:
         folder = self.settings.state_path
@@ -295,6 +288,7 @@ class Application:
             is_alive=self._leases.is_alive,
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
             reserve=Reserve(folder / "reserve"),
+            committed=self.meters.committed,
         )
 
     def _create_render_pool(self) -> WorkerPool:
@@ -313,6 +307,7 @@ class Application:
             timeout_s=settings.render_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
+            watch=PoolMeter(self.meters, "renders", REASONS),
         )
 
     def _create_pool(self) -> WorkerPool:
@@ -324,6 +319,7 @@ class Application:
             timeout_s=settings.worker_timeout_s,
             jobs_before_restart=settings.worker_jobs_before_restart,
             report=self._notices.add,
+            watch=PoolMeter(self.meters, "uploads", REASONS),
         )
 
 
@@ -359,6 +355,7 @@ class Core(SharedExtension):
     """Holds the Application of a Nameko container, for every extension that needs a part of it."""
 
     app: Application
+    _watching: GreenThread
 
     def setup(self) -> None:
         """Build and start the application before anything is served."""
@@ -378,6 +375,8 @@ class Core(SharedExtension):
         A full collection goes over 110,000 such objects and holds every call up for 50 ms. The
         small ones cost an upload a twelfth of its time at Python's own thresholds.
         """
+        watch = functools.partial(lag.watch, self.app.meters.loop_lag)
+        self._watching = eventlet.spawn(watch)
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
@@ -387,6 +386,7 @@ class Core(SharedExtension):
         deadline_s = time.monotonic() + self.app.settings.shutdown_timeout_s
         while not self.app.renders.is_idle and time.monotonic() < deadline_s:
             eventlet.sleep(_POLL_S)
+        self._watching.kill()
         self.app.stop()
 
     def kill(self) -> None:

@@ -75,6 +75,16 @@ class Flights(Generic[T]):
         return result
 
     @property
+    def count(self) -> int:
+        """How much is being done or waits."""
+        return len(self._flights)
+
+    @property
+    def limit(self) -> int:
+        """How much may be done and wait."""
+        return self._at_once + self._max_waiting
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is being done and nothing waits."""
         return not self._flights

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import logging.config
 import os
 import signal
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from .config import ConfigError, read_settings
 from .errors import ImageServiceError
 from .service import ImageService
 from .settings import Settings
+from .sight import logs, profiling
 from .storage import LeaseBook, LocalStore
 from .web.server import listen
 
@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 _BROKER_TIMEOUT_S = 5
 _DRAINS = 2  # RPC, then HTTP, each up to shutdown_timeout_s
 _SPARE_S = 10
-_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
 class StartError(Exception):
@@ -62,13 +61,15 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
 
     Raises: StartError before anything is served.
     """
-    _set_up_logging(config, settings)
+    logs.set_up(config, settings.log_format, settings.log_level)
     check_directories(settings)
     check_port(settings)
     check_broker(config)
     runner = ServiceRunner(config)
     runner.add_service(ImageService)
     _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
+    profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
+    profiling.install(profiler, _log.warning)
     try:
         runner.start()
     except ImageServiceError as exc:
@@ -147,13 +148,6 @@ def _broker_problem(name: str, exc: Exception) -> str:
     if "NOT_ALLOWED" in text or "530" in text:
         return f"RabbitMQ at {name} has no such virtual host for this user. Check AMQP_URI."
     return f"cannot reach RabbitMQ at {name}: {text or type(cause).__name__}. Check AMQP_URI."
-
-
-def _set_up_logging(config: dict[str, Any], settings: Settings) -> None:
-    if "LOGGING" in config:
-        logging.config.dictConfig(config["LOGGING"])
-    else:
-        logging.basicConfig(level=settings.log_level, format=_LOG_FORMAT)
 
 
 def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:

@@ -16,6 +16,7 @@ from .memory import give_back_freed
 from .rpc import replies, reports, rpc, transfer_rpc
 from .rpc.answers import answers
 from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
+from .sight.provider import CallProvider
 from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
 from .web.provider import (
@@ -34,6 +35,7 @@ class ImageService:
 
     storage = StorageProvider()
     app = ApplicationProvider()
+    call = CallProvider()
     delivery = DeliveryProvider()
     originals = OriginalsProvider()
     variants = VariantPagesProvider()
@@ -210,12 +212,8 @@ class ImageService:
     @http("GET,HEAD", "/metrics")
     @answers_problems
     def get_metrics(self, request: Request) -> Response:  # noqa: ARG002
-        """Send what the store holds and how it was last verified, for Prometheus."""
-        app = self.app
-        page = metrics.text(
-            self.storage.usage(), app.settings.quotas, app.cache_counts, app.integrity
-        )
-        response = Response(page, content_type=metrics.CONTENT_TYPE)
+        """Send what the store holds, what this process does and how it is, for Prometheus."""
+        response = Response(metrics.page(self.app), content_type=metrics.CONTENT_TYPE)
         response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -133,6 +133,8 @@ class Settings(AccessSettings, BaseModel):
     max_workers: int = Field(32, ge=2, le=10_000)
     heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    access_log: Literal["all", "calls", "failures"] = "calls"
 
     @model_validator(mode="before")
     @classmethod

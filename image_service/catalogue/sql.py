@@ -26,7 +26,7 @@ from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
 from .tables import image_tags, images, listed, totals
-from .together import GroupCommit, Work
+from .together import GroupCommit, Work, timed
 
 T = TypeVar("T")
 _IDS_AT_ONCE = 500
@@ -68,12 +68,14 @@ class SqlCatalogue:
         is_alive: Callable[[str], bool],
         writer: sa.Engine | None = None,
         reserve: Reserve | None = None,
+        committed: Callable[[float], object] = lambda _: None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
         holder: the lease of this process, is_alive: tells whether a lease's process lives.
         writer: an engine for transactions that write, used by one thread at a time.
         reserve: room for deletions on a full disk.
+        committed: is told of each transaction that wrote, and how many seconds it took.
         """
         self._engine = engine
         self._writer = writer or engine
@@ -81,7 +83,7 @@ class SqlCatalogue:
         self._reserve = reserve
         self._holder = holder
         self._is_alive = is_alive
-        self._write = GroupCommit(functools.partial(self._run, writes=True)).write
+        self._write = GroupCommit(timed(functools.partial(self._run, writes=True), committed)).write
 
     def prepare(self) -> None:
         """Make the database and its tables where they are missing."""

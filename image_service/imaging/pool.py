@@ -11,6 +11,7 @@ import logging
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ from ..native import queue, socket, subprocess, threading
 from . import protocol
 from .limits import Limits
 from .sandbox import OUT_OF_TIME
+from .watch import PoolWatch, Unwatched
 
 _log = logging.getLogger(__name__)
 
@@ -134,16 +136,19 @@ class WorkerPool:
         timeout_s: float,
         jobs_before_restart: int,
         report: Callable[[str], object] = _log.warning,
+        watch: PoolWatch | None = None,
     ) -> None:
         """Args:
         workers: processes; max_waiting: jobs that may wait for one.
         timeout_s: seconds one job may take before its worker is killed.
         jobs_before_restart: jobs after which a worker is replaced, whatever it leaks.
         report: is told of workers that were lost, in whatever thread that was seen.
+        watch: is told of all that is done.
         """
+        self.watch: PoolWatch = watch or Unwatched()
         self._limits = limits
-        self._workers = workers
-        self._max_waiting = max_waiting
+        self.size = workers
+        self.max_waiting = max_waiting
         self.timeout_s = timeout_s
         self.report = report
         self.cpu_s = limits.worker_cpu_s
@@ -157,7 +162,7 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start the workers; the first jobs wait while they load."""
-        for _ in range(self._workers):
+        for _ in range(self.size):
             self._spawn()
 
     def stop(self) -> None:
@@ -173,6 +178,16 @@ class WorkerPool:
         if not any(worker.is_alive for worker in list(self._all)):
             raise StorageUnavailable("no image worker is running")
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait for a worker."""
+        return self._waiting
+
+    @property
+    def living(self) -> int:
+        """How many workers there are."""
+        return len(self._all)
+
     def pids(self) -> list[int]:
         """Return the process ids of the workers."""
         return [worker.pid for worker in list(self._all)]
@@ -184,7 +199,8 @@ class WorkerPool:
         try:
             worker = self._take(timeout_s=0)
         except queue.Empty:
-            if self._waiting >= self._max_waiting:
+            if self._waiting >= self.max_waiting:
+                self.watch.refused(str(request["do"]))
                 raise Busy(f"{self._waiting} pictures are waiting to be looked at") from None
         else:
             job.begin(worker)
@@ -203,12 +219,13 @@ class WorkerPool:
     def release(self, worker: _Worker) -> None:
         """Take a worker back after its job."""
         if worker.jobs_done >= self._jobs_before_restart:
-            self.replace(worker)
+            self.replace(worker, "recycled")
         else:
             self._idle.put(worker)
 
-    def replace(self, worker: _Worker) -> None:
+    def replace(self, worker: _Worker, reason: str = "given_up") -> None:
         """End a worker and start another in its place."""
+        self.watch.replaced(reason)
         try:
             self._spawn()  # first, so that health checks never find a pool without workers
         except OSError as exc:
@@ -239,7 +256,7 @@ class WorkerPool:
     def _start_missing(self) -> None:
         """Start the workers that could not be started when others died."""
         with contextlib.suppress(OSError):
-            while len(self._all) < self._workers and not self._stopped:
+            while len(self._all) < self.size and not self._stopped:
                 self._spawn()
 
     def _discard(self, worker: _Worker) -> None:
@@ -255,13 +272,15 @@ class Job:
         self._request = request
         self._data = data
         self._worker: _Worker | None = None
+        self._begun_s = 0.0
 
     def begin(self, worker: _Worker) -> None:
         """Send the job to worker, so that it is at work while the caller does something else."""
+        self._begun_s = time.perf_counter()
         try:
             worker.send(self._request, self._data)
         except (EOFError, OSError, ValueError):
-            self._pool.replace(worker)  # it died idle; result() finds another
+            self._pool.replace(worker, "died_idle")  # result() finds another
         except BaseException:
             self._pool.replace(worker)
             raise
@@ -285,32 +304,36 @@ class Job:
 
     def _attempt(self) -> tuple[dict[str, Any], bytes]:
         begun, self._worker = self._worker, None
-        worker = begun or self._pool.acquire()
+        worker = begun or self._acquired()
         try:
             if not begun:
+                self._begun_s = time.perf_counter()
                 worker.send(self._request, self._data)
             reply, payload = worker.receive()
         except BlockingIOError:
             # A picture's own cost is limited in processor time: this is a machine in trouble.
-            self._give_up(worker, "took longer than its time limit")
+            self._give_up(worker, "took longer than its time limit", "timed_out")
             raise Busy(f"an image worker took over {self._pool.timeout_s:g} s") from None
         except (EOFError, OSError):
             failure = self._cause_of_death(worker)
-            self._give_up(worker, "died")
-            if isinstance(failure, _OutOfTime):
+            is_out_of_time = isinstance(failure, _OutOfTime)
+            self._give_up(worker, "died", "out_of_time" if is_out_of_time else "died")
+            if is_out_of_time:
                 raise failure from None
             raise _TryAgain(failure) from None
         except ValueError:
-            self._give_up(worker, "answered nonsense")
+            self._give_up(worker, "answered nonsense", "nonsense")
             raise _TryAgain(CorruptImage("the decoder answered nonsense")) from None
         except BaseException:
-            self._give_up(worker, "was given up")
+            self._give_up(worker, "was given up", "given_up")
             raise
         if reply.get("out_of_memory") and worker.jobs_done > 1:
             # What earlier pictures left of the memory in pieces says nothing against this one.
-            self._pool.replace(worker)
+            self._pool.replace(worker, "out_of_memory")
+            self._tell("out_of_memory")
             raise _TryAgain(_error(reply))
         self._pool.release(worker)
+        self._tell("refused" if "error" in reply else "ok")
         if "error" in reply:
             raise _error(reply)
         return reply, payload
@@ -318,7 +341,7 @@ class Job:
     def cancel(self) -> None:
         """Give the job up, if a worker has it, with the worker."""
         worker, self._worker = self._worker, None
-        self._give_up(worker, "was given up")
+        self._give_up(worker, "was given up", "given_up")
 
     def _cause_of_death(self, worker: _Worker) -> ImageServiceError:
         ended_by = worker.wait_for_end()
@@ -328,9 +351,20 @@ class Job:
             return Busy("image workers were ended from outside, as for want of memory")
         return CorruptImage("decoding it crashed the decoder or took more memory than allowed")
 
-    def _give_up(self, worker: _Worker | None, what: str) -> None:
+    def _acquired(self) -> _Worker:
+        try:
+            return self._pool.acquire()
+        except Busy:
+            self._pool.watch.refused(str(self._request["do"]))
+            raise
+
+    def _tell(self, outcome: str) -> None:
+        self._pool.watch.ended(str(self._request["do"]), outcome, self._begun_s)
+
+    def _give_up(self, worker: _Worker | None, what: str, outcome: str) -> None:
         if worker:
-            self._pool.replace(worker)
+            self._tell(outcome)
+            self._pool.replace(worker, outcome)
             self._pool.report(f"image worker {worker.pid} {what} at work and was replaced")
 
 

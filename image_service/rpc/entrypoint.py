@@ -12,6 +12,7 @@ from nameko.rpc import Rpc
 from ..dependencies import DELIVERY_CONTEXT_KEY, Core
 from ..domain.outcomes import Delivery
 from ..errors import ImageServiceError, ImageTooLarge
+from ..sight.provider import CALL_CONTEXT_KEY
 from . import wire
 from .answers import failure_of
 from .lanes import HeavyLane, LightLane
@@ -46,6 +47,7 @@ class LightRpc(Rpc):
             arrived_ms,
             owner=context_data.get(self.core.app.settings.owner_key),
         )
+        context_data[CALL_CONTEXT_KEY] = request.call
         # The worker has what it needs; the raw bytes would double a large request's memory.
         request.message.body = b""
         try:

@@ -22,6 +22,7 @@ from nameko.constants import (
     AMQP_SSL_CONFIG_KEY,
     AMQP_URI_CONFIG_KEY,
     DEFAULT_TRANSPORT_OPTIONS,
+    HEADER_PREFIX,
     LOGIN_METHOD_CONFIG_KEY,
     NON_PERSISTENT,
 )
@@ -32,6 +33,7 @@ from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
 from ..read_ahead import read_ahead
+from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
 from .wire import PlainMessage, Reply, Request, encode_reply
@@ -133,11 +135,13 @@ class LaneConnection(QueueConsumer):
     ) -> None:
         """See ConsumerMixin."""
         self.core.app.broker.consuming[self.lane_name] = True
+        self.core.app.meters.broker_connects.add((self.lane_name,))
         super().on_consume_ready(connection, channel, consumers, **kwargs)
 
     def on_connection_error(self, exc: Exception, interval: float) -> None:
         """See ConsumerMixin."""
         self._mark_down()
+        self.core.app.meters.broker_failures.add((self.lane_name,))
         super().on_connection_error(exc, interval)
 
     def consume(self, *args: Any, **kwargs: Any) -> Any:
@@ -168,7 +172,15 @@ class LaneConnection(QueueConsumer):
     def start(self) -> None:
         """See Extension."""
         self.core.app.broker.consuming.setdefault(self.lane_name, False)
+        self._follow()
         super().start()
+
+    def _follow(self) -> None:
+        meters, lane = self.core.app.meters, (self.lane_name,)
+        meters.rpc_in_progress.follow(lambda: len(self._in_hand), lane)
+        meters.rpc_in_progress_limit.follow(lambda: self.prefetch_count, lane)
+        meters.broker_failures.add(lane, by=0)
+        meters.broker_up.follow(lambda: self.is_consuming, lane)
 
     def unregister_provider(self, provider: Any) -> None:
         """Stop taking messages; return when everything taken is answered."""
@@ -237,6 +249,7 @@ class Lane(RpcConsumer):
     core = Core()
     queue: Any
     queue_suffix: ClassVar[str]
+    _known: frozenset[str] = frozenset()
 
     def setup(self) -> None:
         """Name the queue; it is declared at each connection, when all its methods are known."""
@@ -256,6 +269,7 @@ class Lane(RpcConsumer):
         exchange.declare()
         queue = self.queue(channel)
         queue.declare()
+        self._known = frozenset(provider.method_name for provider in self._providers)
         for provider in self._providers:
             queue.bind_to(exchange, routing_key=f"{service}.{provider.method_name}")
         queue.unbind_from(exchange, routing_key=f"{service}.*")
@@ -267,8 +281,11 @@ class Lane(RpcConsumer):
     def handle_message(self, message: Any) -> None:
         """Answer one message, or drop it when nobody waits for an answer."""
         request = Request(message)
+        app, method = self.core.app, sight.label_of(request, self._known)
+        sight.begin(app, request, method, HEADER_PREFIX)
         if request.reply_to is None:
             _log.warning("dropped a request to %r without reply_to", request.routing_key)
+            sight.end(app, request, method, sight.NO_REPLY_TO, 0)
             self.queue_consumer.ack_message(message)
             return
         try:
@@ -287,6 +304,7 @@ class Lane(RpcConsumer):
         limit = self.core.app.settings.max_message_bytes
         method = getattr(self.container.service_cls, request.method_name, None)
         failure = functools.partial(failure_of, method)
+        code, sent_bytes = sight.UNANSWERED, 0
         try:
             reply = encode_reply(request, result, error, max_bytes=limit, failure=failure)
             try:
@@ -295,12 +313,16 @@ class Lane(RpcConsumer):
                 size = re.search(r"max size ([0-9]+)", str(exc))
                 broker_limit = int(size[1]) if size else limit
                 too_large = ReplyTooLarge(_BROKER_LIMIT, broker_limit, len(reply.body))
-                self._send(request, Reply(request, failure(too_large), None))
+                reply = Reply(request, failure(too_large), None)
+                self._send(request, reply)
+            code, sent_bytes = sight.code_of(reply.result, reply.error), len(reply.body)
         except Exception as exc:  # noqa: BLE001 - the broker is gone or will not have it
             _log.warning("could not answer %s, it will come again: %s", request.routing_key, exc)
             self.requeue_message(request.message)
         else:
             self.queue_consumer.ack_message(request.message)
+        method_name = sight.label_of(request, self._known)
+        sight.end(self.core.app, request, method_name, code, sent_bytes)
 
     def _send(self, request: Request, reply: Reply) -> None:
         """Send a small reply on the request's own channel, a large one on a connection apart.
@@ -316,6 +338,7 @@ class Lane(RpcConsumer):
             reply.body,
             content_type=reply.content_type,
             content_encoding=reply.content_encoding,
+            headers=self.core.app.tracing.carried_by(request.call) or None,
             properties={
                 "correlation_id": request.correlation_id,
                 "delivery_mode": _TRANSIENT,
@@ -335,6 +358,7 @@ class Lane(RpcConsumer):
                 correlation_id=request.correlation_id,
                 content_type=reply.content_type,
                 content_encoding=reply.content_encoding,
+                headers=self.core.app.tracing.carried_by(request.call) or None,
                 delivery_mode=_TRANSIENT,
                 retry=True,
                 retry_policy=_REPLY_RETRIES,

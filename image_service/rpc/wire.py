@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from nameko.exceptions import MalformedRequest, serialize
 
 from ..errors import ImageServiceError, InternalError, ReplyTooLarge
 from ..imaging.messages import MAX_ITEMS
+from ..sight.calls import Call
 
 _log = logging.getLogger(__name__)
 
@@ -40,12 +42,15 @@ class Request:
     """One call as it came: where to answer, and what was asked once decoded."""
 
     def __init__(self, message: Any) -> None:
+        self.arrived_s = time.perf_counter()
         self.message = message
         self.properties: Mapping[str, Any] = message.properties or {}
         self.reply_to: str | None = _text(self.properties.get("reply_to"))
         self.correlation_id: str | None = _text(self.properties.get("correlation_id"))
         self.routing_key: str = message.delivery_info.get("routing_key", "")
         self.redelivered: bool = bool(message.delivery_info.get("redelivered"))
+        # Until Nameko gives it an id.
+        self.call = Call(self.correlation_id or "unknown", is_named=False)
         self.size_bytes = len(message.body or b"")
         content_type = _text(message.content_type) or ""
         self.content_type = content_type.partition(";")[0].strip().lower()
@@ -159,6 +164,7 @@ class Reply:
 
         Raises: whatever the serializer raises on a result that it cannot write.
         """
+        self.result, self.error = result, error
         content_type = request.content_type
         name = kombu.serialization.registry.type_to_name.get(content_type)
         if content_type not in (_FALLBACK_CONTENT_TYPE, _MSGPACK_CONTENT_TYPE) or name is None:

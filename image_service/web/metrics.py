@@ -1,48 +1,104 @@
-"""`GET /metrics`: what the store holds and how its last verification ended, as Prometheus text."""
+"""`GET /metrics`: what the store holds, what this process does, and how its checks are."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from .. import __version__
+from ..dependencies import Application
 from ..domain.outcomes import Usage
-from ..domain.quota import Quotas
+from ..errors import ImageServiceError
+from ..settings import Settings
+from ..sight.tallies import PREFIX, Tally
 from ..variants import CacheCounts
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_PREFIX = "image_service_"
+_CHECKS = ("storage", "catalogue", "broker", "workers")
 
 
-class _Store:
-    """A collector of what is true at the moment it is asked."""
+class _Told:
+    """A collector of what was gathered."""
 
-    def __init__(self, metrics: Iterator[Metric]) -> None:
+    def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = metrics
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield the metrics."""
+    def collect(self) -> Iterable[Metric]:
+        """Return the metrics."""
         return self._metrics
 
 
-def text(
-    usage: Usage, quotas: Quotas, counts: CacheCounts, last: Mapping[str, Any] | None
-) -> bytes:
-    """Return the page.
+def page(app: Application) -> bytes:
+    """Return the page. What the store holds is left out while it cannot be asked."""
+    return text(families(app))
 
-    Args: counts: of this process's cache; last: how the last verification ended, see ScrubLog.
-    """
+
+def text(metrics: Iterable[Metric]) -> bytes:
+    """Return metrics as Prometheus reads them."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Store(_metrics(usage, quotas, counts, last)))
+    registry.register(_Told(list(metrics)))
     return generate_latest(registry)
 
 
-def _metrics(
-    usage: Usage, quotas: Quotas, counts: CacheCounts, last: Mapping[str, Any] | None
+def families(app: Application) -> Iterator[Metric]:
+    """Return everything that is told. On the hub, within a second."""
+    report = app.health.report()
+    checks = {name: result.status == "ok" for name, result in report.checks.items()}
+    usage = None
+    with contextlib.suppress(ImageServiceError):  # the checks tell why
+        usage = app.manager.usage()
+    return families_of(checks, usage, app.settings, app.cache_counts, app.integrity, app.meters.all)
+
+
+def families_of(
+    checks: Mapping[str, bool],
+    usage: Usage | None,
+    settings: Settings,
+    counts: CacheCounts,
+    last: Mapping[str, Any] | None,
+    tallies: Iterable[Tally],
 ) -> Iterator[Metric]:
+    """Yield everything that is told.
+
+    Args:
+        checks: whether each passed. usage: None where the store cannot be asked.
+        counts: of this process's cache; last: how the last verification ended, see ScrubLog.
+    """
+    yield from _about(checks)
+    if usage:
+        yield from _store(usage)
+    yield from _settings(settings)
+    yield _lookups(counts)
+    yield from _verification(last)
+    for tally in tallies:
+        yield tally.family()
+    yield from ProcessCollector(registry=None).collect()
+    yield from GCCollector(registry=CollectorRegistry()).collect()
+
+
+def _about(checks: Mapping[str, bool]) -> Iterator[Metric]:
+    info = GaugeMetricFamily(
+        f"{PREFIX}info",
+        "Which version runs on which Python; always 1.",
+        labels=["version", "python"],
+    )
+    info.add_metric([__version__, platform.python_version()], 1)
+    yield info
+    passed = GaugeMetricFamily(
+        f"{PREFIX}check_passed", "Whether a check of health_check passed, 1 or 0.", labels=["check"]
+    )
+    for name in _CHECKS:
+        passed.add_metric([name], checks.get(name, False))
+    yield passed
+
+
+def _store(usage: Usage) -> Iterator[Metric]:
     gauges: dict[str, tuple[str, float]] = {
         "images": ("Images that are stored, those in the trash apart.", usage.files),
         "bytes": ("Bytes of their originals.", usage.bytes),
@@ -50,31 +106,48 @@ def _metrics(
         "trashed_bytes": ("Bytes of their originals.", usage.trashed_bytes),
         "free_bytes": ("Room on the disk of the originals.", usage.free_bytes),
         "cache_bytes": ("Bytes of variants that are kept.", usage.cached_bytes),
-        "quota_images": ("Images that may be stored, 0 for any number.", quotas.store.files),
-        "quota_bytes": ("Bytes that may be stored, 0 for any number.", quotas.store.bytes),
     }
     for name, (told, value) in gauges.items():
-        yield GaugeMetricFamily(_PREFIX + name, told, value=value)
+        yield GaugeMetricFamily(PREFIX + name, told, value=value)
+
+
+def _settings(settings: Settings) -> Iterator[Metric]:
+    quota = settings.quotas.store
+    gauges: dict[str, tuple[str, float]] = {
+        "quota_images": ("Images that may be stored, 0 for any number.", quota.files),
+        "quota_bytes": ("Bytes that may be stored, 0 for any number.", quota.bytes),
+        "min_free_bytes": ("Room that uploads leave on the disk.", settings.min_free_bytes),
+        "cache_limit_bytes": ("Bytes of variants that may be kept.", settings.cache_bytes),
+        "scrub_bytes_per_second": (
+            "How fast stored images are verified in the background, 0 for not at all.",
+            settings.scrub_bytes_per_s,
+        ),
+    }
+    for name, (told, value) in gauges.items():
+        yield GaugeMetricFamily(PREFIX + name, told, value=value)
+
+
+def _lookups(counts: CacheCounts) -> Metric:
     lookups = CounterMetricFamily(
-        f"{_PREFIX}variant_lookups", "Variants asked of this process.", labels=["result"]
+        f"{PREFIX}variant_lookups", "Variants asked of this process.", labels=["result"]
     )
     lookups.add_metric(["hit"], counts.hits)
     lookups.add_metric(["miss"], counts.misses)
-    yield lookups
-    if last:
-        yield from _verification(last)
+    return lookups
 
 
-def _verification(last: Mapping[str, Any]) -> Iterator[Metric]:
-    ended = dt.datetime.fromisoformat(last["finishedAt"]).timestamp()
-    yield GaugeMetricFamily(
-        f"{_PREFIX}verified_timestamp_seconds", "When all images were last verified.", value=ended
+def _verification(last: Mapping[str, Any] | None) -> Iterator[Metric]:
+    ended = GaugeMetricFamily(
+        f"{PREFIX}verified_timestamp_seconds", "When all images were last verified.", labels=[]
     )
     found = GaugeMetricFamily(
-        f"{_PREFIX}verified_images", "What that found of each image.", labels=["state"]
+        f"{PREFIX}verified_images", "What that found of each image.", labels=["state"]
     )
-    wrong = last["damaged"] + last["missing"]
-    found.add_metric(["sound"], last["images"] - wrong)
-    found.add_metric(["damaged"], last["damaged"])
-    found.add_metric(["missing"], last["missing"])
+    if last:
+        ended.add_metric([], dt.datetime.fromisoformat(last["finishedAt"]).timestamp())
+        wrong = last["damaged"] + last["missing"]
+        found.add_metric(["sound"], last["images"] - wrong)
+        found.add_metric(["damaged"], last["damaged"])
+        found.add_metric(["missing"], last["missing"])
+    yield ended
     yield found

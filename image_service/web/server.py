@@ -24,12 +24,14 @@ from werkzeug.exceptions import (
     RequestURITooLarge,
 )
 from werkzeug.wrappers import Request
-from werkzeug.wsgi import ClosingIterator
 
 from ..dependencies import Core
+from ..sight.meters import OTHER
+from ..sight.provider import CALL_CONTEXT_KEY
 from .bodies import HANG_UP
 from .input import RequestInput
 from .problems import problem
+from .sight import CALL, Exchange, Sending
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class HttpServer(WebServer):
         super().__init__()
         self._starting = False
         self._answering = 0
+        self._connections = 0
         self._slots: Semaphore | None = None
 
     def start(self) -> None:
@@ -75,6 +78,9 @@ class HttpServer(WebServer):
         settings = self.core.app.settings
         self._sock = listen(settings.host, settings.port, share=settings.http_share_port)
         self._slots = Semaphore(settings.http_max_connections)
+        meters = self.core.app.meters
+        meters.http_connections.follow(lambda: self._connections)
+        meters.http_in_progress.follow(lambda: self._answering)
         self._serv = self.get_wsgi_server(self._sock, self.get_wsgi_app())
         self._gt = self.container.spawn_managed_thread(self.run)
 
@@ -103,11 +109,13 @@ class HttpServer(WebServer):
 
     def process_request(self, sock: Any, address: Any) -> None:
         """Serve one connection; whatever the client does concerns this connection alone."""
+        self._connections += 1
         try:
             super().process_request(sock, address)
         except Exception as exc:  # noqa: BLE001 - stock Nameko would end the container
             _log.debug("connection of %s ended: %s", address, exc)
         finally:
+            self._connections -= 1
             if self._slots:
                 self._slots.release()
 
@@ -116,6 +124,7 @@ class HttpServer(WebServer):
         server = super().get_wsgi_server(sock, wsgi_app, **kwargs)
         server.socket_timeout = self.core.app.settings.http_idle_timeout_s
         server.protocol = Protocol
+        server.refused = self._count_refused
         server.log = _ServerLog()
         server.log_output = False
         server.minimum_chunk_size = 0
@@ -124,6 +133,14 @@ class HttpServer(WebServer):
     def get_wsgi_app(self) -> Any:
         """See WebServer."""
         return _Application(self, WsgiApp(self))
+
+    def context_data_from_headers(self, request: Request) -> dict[str, Any]:
+        """See WebServer."""
+        return {CALL_CONTEXT_KEY: request.environ[CALL]}
+
+    def _count_refused(self, status: int, sent_bytes: int) -> None:
+        """Count what could not be read as a request."""
+        self.core.app.meters.http_ended(OTHER, OTHER, status, 0.0, (0, sent_bytes))
 
     def make_url_map(self) -> Any:
         """See WebServer. Doubled slashes are no address: no redirection to a Host of any name."""
@@ -251,6 +268,7 @@ class Protocol(HttpOnlyProtocol):
         body = response.get_data()
         head = [f"HTTP/1.1 {response.status}", "Connection: close"]
         head += [f"{name}: {value}" for name, value in response.headers.items()]
+        self.server.refused(response.status_code, len(body))
         self.wfile.write("\r\n".join([*head, "", ""]).encode("ascii") + body)
         self.close_connection = True
 
@@ -276,6 +294,7 @@ class _Application:
     def __init__(self, server: HttpServer, app: WsgiApp) -> None:
         self._server = server
         self._app = app
+        self._routes = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -283,18 +302,22 @@ class _Application:
         # Without it chunked request bodies read as empty.
         environ["wsgi.input_terminated"] = True
         self._server.began()
+        exchange = Exchange(self._server.core.app, environ)
         try:
-            body = self._respond(environ)(environ, start_response)
+            response = self._respond(environ, exchange)
+            body = response(environ, exchange.starting(start_response))
         except BaseException:
+            exchange.ended(0, is_whole=False)
             self._server.ended()
             raise
-        return ClosingIterator(body, [self._server.ended])
+        return Sending(body, exchange, self._server.ended)
 
-    def _respond(self, environ: dict[str, Any]) -> Any:
+    def _respond(self, environ: dict[str, Any], exchange: Exchange) -> Any:
         request = Request(environ, shallow=True)
         try:
             adapter = self._app.url_map.bind_to_environ(environ)
             provider, request.path_values = adapter.match()  # type: ignore[attr-defined]
+            exchange.found(self._routes[provider])
             return provider.handle_request(request)
         except HTTPException as exc:
             return exc.get_response() if _is_redirect(exc) else problem(exc)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import kombu.pools
 import pytest
 
 from tests.component.harness import RawCaller, Service, delete_queues
+from tests.component.sight import Lines
 
 
 def _running(uri: str, upload_dir: Path, **settings: Any) -> Service:
@@ -57,3 +59,15 @@ def raw(broker_uri: str) -> Iterator[RawCaller]:
     """A caller in plain AMQP."""
     with RawCaller(broker_uri) as caller:
         yield caller
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    """What is logged meanwhile, from INFO on."""
+    handler, root = Lines(), logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    yield handler
+    root.removeHandler(handler)
+    root.setLevel(level)

@@ -53,6 +53,7 @@ def test_the_original_comes_with_its_headers(service: Service, photo: Stored, pa
     modified = parsedate_to_datetime(headers.pop("Last-Modified"))
     assert modified == photo.created.replace(microsecond=0)
     assert parsedate_to_datetime(headers.pop("Date"))
+    assert headers.pop("X-Request-Id")
     assert {name.title(): value for name, value in headers.items()} == {
         "Content-Type": "image/png",
         "Content-Length": str(len(photo.data)),
@@ -66,8 +67,9 @@ def test_the_original_comes_with_its_headers(service: Service, photo: Stored, pa
 
 
 def test_head_has_the_headers_and_no_body(service: Service, photo: Stored) -> None:
-    get, _ = service.get(photo.path)
-    head, body = service.get(photo.path, method="HEAD")
+    named = {"X-Request-Id": "one"}
+    get, _ = service.get(photo.path, named)
+    head, body = service.get(photo.path, named, method="HEAD")
     assert (head.status, body) == (200, b"")
     without_date = [[(k, v) for k, v in a.headers.items() if k != "Date"] for a in (get, head)]
     assert without_date[0] == without_date[1]

@@ -1,0 +1,48 @@
+"""What an operator sees when something goes wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+from tests.component.harness import Service, wait_until
+from tests.component.pictures import picture
+from tests.component.sight import Lines, read
+
+DATA = picture("png", (40, 30))
+
+
+def test_a_lost_worker_is_told_with_the_call_that_lost_it(
+    make_service: Callable[..., Service], lines: Lines
+) -> None:
+    service = make_service()
+    service.upload(DATA)
+    (pid,) = service.app.worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    with service.rpc() as rpc:
+        reply = rpc.upload_image.call_async(DATA, "a.png")
+        wait_until(lambda: read(service)("rpc_in_progress", lane="transfers") == 1)
+        os.kill(pid, signal.SIGKILL)
+        assert reply.result()["success"]
+    (line,) = wait_until(lambda: lines.of(level="WARNING", logger="image_service.off_hub"))
+    assert "died at work" in line["message"]
+    assert line["call_id"].startswith("image_service.upload_image.")
+    told = read(service)
+    assert told("worker_restarts_total", pool="uploads", reason="died") == 1
+    assert told("worker_jobs_total", pool="uploads", job="analyse", outcome="died") == 1
+
+
+def test_metrics_are_answered_while_the_store_is_away(make_service: Callable[..., Service]) -> None:
+    service = make_service()
+    catalogue = service.upload_dir / ".state" / "catalogue.sqlite3"
+    service.upload(DATA)
+    assert read(service)("images") == 1
+    catalogue.rename(catalogue.with_suffix(".away"))
+    catalogue.mkdir()
+    told = read(service)
+    assert told("check_passed", check="catalogue") == 0
+    assert told("images") == 0
+    assert told("rpc_requests_total", method="upload_image", code="ok") == 1
+    catalogue.rmdir()
+    catalogue.with_suffix(".away").rename(catalogue)
