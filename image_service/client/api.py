@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import uuid
 from collections.abc import Collection, Iterator, Mapping
+from types import TracebackType
 from typing import Any, TypeVar
 
 from ..errors import ImageNotFound, InvalidArgument
@@ -33,6 +34,7 @@ Transform = str | Mapping[str, Any]
 """Options as a url has them, "rs:fill:300:400/q:80", or a mapping of them."""
 
 I = TypeVar("I", bound=Image)  # noqa: E741
+Api = TypeVar("Api", bound="ImageApi")
 
 TIMEOUT_S = 30.0
 ATTEMPTS = 5
@@ -253,6 +255,17 @@ class ImageApi:
     def close(self) -> None:
         """Close every connection."""
         self._caller.close()
+
+    def __enter__(self: Api) -> Api:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def _reader(self, image_id: str, transform: Transform | None) -> Reader:
         return Reader(self.call, image_id, transform)

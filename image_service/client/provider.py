@@ -18,7 +18,7 @@ from nameko.rpc import ReplyListener, ServiceProxy
 
 from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .caller import SERVICE_NAME
-from .lines import told_of
+from .failures import told_of
 
 
 class WorkerCaller:
@@ -68,6 +68,10 @@ class Images(DependencyProvider):
             self.rpc_reply_listener,
             serializer=_serializer(self.container.config),
             delivery_mode=NON_PERSISTENT,
+            # Nameko would wait for a broker's confirmation for ever.
+            timeout=self._timeout_s,
+            confirm_timeout=self._timeout_s,
+            retry_policy={"max_retries": 1},
         )
         caller = WorkerCaller(service, self.rpc_reply_listener)
         return ImageApi(caller, timeout_s=self._timeout_s, attempts=self._attempts)

@@ -16,11 +16,9 @@ from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .errors import ServiceUnreachable
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .lines import Line
 
-# The broker waits for two heartbeats of 60 s and then cuts off who sends none.
+# Firewalls forget a connection on which nothing is sent after a minute or more, and tell nobody.
 IDLE_S = 45.0
 
 
@@ -129,14 +127,3 @@ class ImageClient(ImageApi):
         super().__init__(
             LinePool(settings, context_data or {}), timeout_s=timeout_s, attempts=attempts
         )
-
-    def __enter__(self) -> ImageClient:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -189,3 +189,17 @@ def test_a_service_that_never_ran_is_told_at_once(broker_uri: str) -> None:
         pytest.raises(ServiceNotRunning, match="health_check"),
     ):
         images.health()
+
+
+def test_a_network_that_carries_nothing_any_more_is_not_waited_for(
+    service: Service, cable: Cable
+) -> None:
+    with ImageClient(cable.uri, timeout_s=1, attempts=1) as images:
+        images.health()
+        cable.is_stalled = True
+        begun_s = time.monotonic()
+        with pytest.raises((CallTimedOut, ServiceUnreachable)):
+            images.upload(png((200, 200), seed=505), "a.png")
+        assert time.monotonic() - begun_s < 5
+        cable.is_stalled = False
+        assert images.health().is_ok

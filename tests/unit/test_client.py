@@ -68,7 +68,7 @@ def test_every_field_of_the_service_has_one_of_the_clients() -> None:
 
 
 def test_what_a_newer_service_tells_is_kept_and_what_an_older_one_lacks_is_blank() -> None:
-    image = read(Image, {"imageId": "i", "mood": "sunny", "createdAt": "2026-01-01T00:00:00.5Z"})
+    image = read(Image, {"imageId": "i", "mood": "sunny", "createdAt": "2026-01-01T00:00:00.500Z"})
     assert (image.id, image.extra, image.width, image.tags) == ("i", {"mood": "sunny"}, 0, ())
     assert image.created_at == dt.datetime(2026, 1, 1, 0, 0, 0, 500_000, tzinfo=dt.timezone.utc)
     with pytest.raises(AttributeError):
