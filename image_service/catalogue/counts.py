@@ -27,6 +27,19 @@ _COUNT = (
     )
 )
 
+_THIS_MONTH = (months.c.month == sa.bindparam("of_month")) & (
+    months.c.format == sa.bindparam("of_format")
+)
+_COUNT_MONTH = (
+    sa.update(months)
+    .where(_THIS_MONTH)
+    .values(
+        files=months.c.files + sa.bindparam("more_files"),
+        bytes=months.c.bytes + sa.bindparam("more_bytes"),
+    )
+)
+_FORGET_MONTH = sa.delete(months).where(_THIS_MONTH & (months.c.files <= 0))
+
 
 def count(connection: sa.Connection, image: Image, files: int) -> None:
     """Count an image that came (+1) or went (-1), as its owner's, too."""
@@ -55,15 +68,13 @@ def change_totals(connection: sa.Connection, image: Image, files: int) -> None:
 
 def count_month(connection: sa.Connection, image: Image, files: int) -> None:
     """Count a living image that came (+1) or went (-1)."""
-    month, format_ = month_of(image.created_ms), image.facts.format.value
-    more_bytes = files * image.size_bytes
-    this = (months.c.month == month) & (months.c.format == format_)
-    change = {"files": months.c.files + files, "bytes": months.c.bytes + more_bytes}
-    if not connection.execute(sa.update(months).where(this).values(change)).rowcount:
-        row = {"month": month, "format": format_, "files": files, "bytes": more_bytes}
-        connection.execute(sa.insert(months), row)
+    this = {"of_month": month_of(image.created_ms), "of_format": image.facts.format.value}
+    more = {"more_files": files, "more_bytes": files * image.size_bytes}
+    if not connection.execute(_COUNT_MONTH, this | more).rowcount:
+        names, values = ("month", "format", "files", "bytes"), (*this.values(), *more.values())
+        connection.execute(sa.insert(months), dict(zip(names, values, strict=True)))
     if files < 0:  # a month that has nothing is forgotten
-        connection.execute(sa.delete(months).where(this & (months.c.files <= 0)))
+        connection.execute(_FORGET_MONTH, this)
 
 
 def count_tags(connection: sa.Connection, names: Sequence[str], files: int) -> None:
