@@ -135,6 +135,7 @@ class Application:
         self.clock = SystemClock()
         self._notices = Notices()
         self.decoding = Semaphore(_DECODES_AT_ONCE)
+        self.accepted = accepted_formats()
         self._host_lock = HostLock(settings.state_path / "host.lock")
         self._leases = LeaseBook(settings.state_path / "leases")
         self._lease = self._leases.acquire()
@@ -169,7 +170,7 @@ class Application:
             retention_days=settings.retention_days,
             quotas=settings.quotas,
             strip=settings.strip_metadata,
-            accepted=accepted_formats(),
+            accepted=self.accepted,
         )
         self.engine, self.manager = self._off_hub(engine), self._off_hub(manager)
         qualities = {

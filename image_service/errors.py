@@ -285,9 +285,24 @@ class Busy(ImageServiceError):
 
 
 class Forbidden(ImageServiceError):
-    """Raised when a URL's signature does not vouch for it, or its time is over: Forbidden(why)."""
+    """Raised when what is asked for may not be had: Forbidden(why), Forbidden(why, scope).
+
+    scope: the right that the caller's token lacks.
+    """
 
     code = "forbidden"
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def details(self) -> dict[str, Any]:
+        return {"scope": self.args[1]} if len(self.args) > 1 else {}
+
+
+class Unauthorized(ImageServiceError):
+    """Raised when nobody says who asks, or it is not believed: Unauthorized(why)."""
+
+    code = "unauthorized"
 
     def __str__(self) -> str:
         return str(self.args[0])

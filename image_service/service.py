@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import __version__
 from .dependencies import ApplicationProvider, DeliveryProvider, StorageProvider
 from .domain.arguments import flag
 from .domain.image import parse_image_ref
 from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
 from .housekeeping import housekeeping
 from .memory import give_back_freed
-from .rpc import replies, rpc, transfer_rpc
+from .rpc import replies, reports, rpc, transfer_rpc
 from .rpc.answers import answers
 from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
 from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
-from .web.provider import OriginalsProvider, VariantPagesProvider
+from .web.provider import ApiProvider, OriginalsProvider, VariantPagesProvider
 from .web.server import http
 
 
 class ImageService:
     """Stores images and serves them. See docs/rpc.md for what callers rely on."""
 
-    name = "image_service"
+    name = reports.SERVICE_NAME
 
     storage = StorageProvider()
     app = ApplicationProvider()
     delivery = DeliveryProvider()
     originals = OriginalsProvider()
     variants = VariantPagesProvider()
+    api = ApiProvider()
     eager = EagerProvider()
     links = LinksProvider()
     downloads = DownloadsProvider()
@@ -121,17 +120,13 @@ class ImageService:
     @answers(replies.BLANK_STORAGE)
     def get_storage_info(self) -> dict[str, Any]:
         """Answer how much is stored, in constant time."""
-        app = self.app
-        uploads_dir = str(app.settings.upload_dir)
-        owner = self.delivery.owner if self.delivery else None
-        usage = self.storage.usage(owner)
-        return replies.storage_info(usage, uploads_dir, app.cache_counts, app.settings.quotas)
+        return reports.storage_info(self.app, self.delivery.owner if self.delivery else None)
 
     @rpc
     @answers(replies.BLANK_HEALTH)
     def health_check(self) -> dict[str, Any]:
         """Answer how the service and what it depends on are."""
-        return self._health()
+        return reports.health(self.app)
 
     @rpc
     @answers(replies.BLANK_SIMILAR)
@@ -180,7 +175,7 @@ class ImageService:
     @http("GET,HEAD", "/readyz")
     def get_readiness(self, request: Request) -> Response:  # noqa: ARG002
         """Say whether the service and all it depends on work; 503 while they don't."""
-        report = self._health()
+        report = reports.health(self.app)
         is_ready = report["status"] == "ok"
         response = _json(report, status=200 if is_ready else 503)
         if not is_ready:
@@ -217,16 +212,6 @@ class ImageService:
 
     def _page(self, query: ListQuery) -> dict[str, Any]:
         return self._replies.page(query, self.storage.page(query))
-
-    def _health(self) -> dict[str, Any]:
-        return replies.health(
-            self.app.health.report(),
-            service=self.name,
-            version=__version__,
-            now_ms=self.app.clock.now_ms(),
-            uptime_s=time.monotonic() - self.app.started_s,
-            integrity=self.app.integrity,
-        )
 
 
 def _json(body: dict[str, Any], status: int = 200) -> Response:

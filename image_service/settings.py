@@ -18,6 +18,7 @@ from .domain.signing import read_keys
 from .domain.strip import Strip
 from .domain.transform_options import parse_options
 from .errors import InvalidArgument
+from .settings_access import AccessSettings
 
 MIB = 1024 * 1024
 MAX_WATERMARK_BYTES = 512 * 1024
@@ -46,7 +47,7 @@ STRICT: Mapping[str, int | float] = {
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
 
 
-class Settings(BaseModel):
+class Settings(AccessSettings, BaseModel):
     """Every key of config.yaml that is ours. Sizes are bytes, times seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -324,8 +325,17 @@ class Settings(BaseModel):
         """Tell whether variants are made for urls that nobody signed."""
         if self.unsigned_variants != "auto":
             return self.unsigned_variants == "allow"
-        has_keys = bool(self.signing_keys.get_secret_value())
-        return self.is_loopback_host and not self.public_url and not has_keys
+        return self.is_for_this_machine and not self.signing_keys.get_secret_value()
+
+    @property
+    def is_for_this_machine(self) -> bool:
+        """Tell whether nobody else can be meant: it listens here alone, and for no proxy."""
+        return self.is_loopback_host and not self.public_url
+
+    @property
+    def opens_api(self) -> bool:
+        """Tell whether who asks from this machine needs no token."""
+        return self.is_for_this_machine and not self.tokens
 
     @property
     def keeps_mezzanines(self) -> bool:

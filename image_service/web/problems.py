@@ -32,6 +32,7 @@ _STATUS = {
     "metadata_too_large": 413,
     "variant_failed": 422,
     "forbidden": 403,
+    "unauthorized": 401,
     "busy": 503,
     "storage_unavailable": 503,
     "storage_full": 507,
@@ -61,7 +62,10 @@ def problem(exc: Exception) -> Response:
     """Return the problem document for any exception; what is not ours stays unexplained."""
     if isinstance(exc, ImageServiceError):
         status = _STATUS.get(exc.code, 500)
-        return _response(status, exc.code, str(exc), exc.details())
+        response = _response(status, exc.code, str(exc), exc.details())
+        if status == 401:
+            response.headers["WWW-Authenticate"] = 'Bearer realm="image_service"'
+        return response
     if isinstance(exc, HTTPException) and exc.code:
         code = HTTPStatus(exc.code).phrase.lower().replace(" ", "_")
         response = _response(exc.code, code, exc.description or "", {})

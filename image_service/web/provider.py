@@ -1,20 +1,33 @@
-"""Injects what answers HTTP requests for pictures."""
+"""Injects what answers HTTP requests."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from eventlet import tpool
+from eventlet.semaphore import Semaphore
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
 from ..dependencies import Application, CoreProvider
 from ..errors import ImageServiceError
+from ..rpc.downloads import Links
+from ..rpc.replies import Replies
+from .api import Api
+from .api_images import ImagesApi
+from .api_session import SessionApi
+from .api_store import StoreApi
 from .delivery import Originals, Sender
+from .gate import Gate
 from .problems import problem
 from .server import HttpServer
+from .thumbnails import Thumbnails
 from .variants import VariantPages
+
+# Of the threads for short work that all share: RPC calls find some that are free.
+_READS_AT_ONCE = 8
+_METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 
 def _originals(app: Application) -> Originals:
@@ -84,3 +97,49 @@ class VariantPagesProvider(CoreProvider):
     def get_dependency(self, worker_ctx: Any) -> VariantPages:  # noqa: ARG002
         """See DependencyProvider."""
         return self._pages
+
+
+class ApiProvider(CoreProvider):
+    """Answers `/api/…`: `api = ApiProvider()`.
+
+    In the connection's own green thread, as VariantPagesProvider does: a body may take its time.
+    """
+
+    server = HttpServer()
+    gate = Gate()
+    _api: Api
+
+    def setup(self) -> None:
+        """Have the server hand over what is asked for."""
+        self.server.register_provider(self)
+
+    def start(self) -> None:
+        """Make the one there is: it counts."""
+        app, gate = self.core.app, self.gate
+        settings = app.settings
+        prefix = settings.url_prefix
+        replies = Replies(prefix)
+        links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
+        images = ImagesApi(app.manager, replies, Thumbnails(app.signer, prefix), links, prefix)
+        session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
+        routes = [*images.routes(), *session.routes(), *StoreApi(app).routes()]
+        self._api = Api(gate.access, routes, Semaphore(_READS_AT_ONCE))
+
+    def stop(self) -> None:
+        """Let the server stop."""
+        self.server.unregister_provider(self)
+
+    def get_url_rule(self) -> Rule:
+        """See WebServer."""
+        return Rule("/api/<path:path>", methods=_METHODS)
+
+    def handle_request(self, request: Request) -> Response:
+        """See WebServer."""
+        try:
+            return self._api.answer(request)
+        except (ImageServiceError, HTTPException) as exc:
+            return problem(exc)
+
+    def get_dependency(self, worker_ctx: Any) -> Api:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._api

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import socket
@@ -25,6 +26,8 @@ from werkzeug.wrappers import Request
 from werkzeug.wsgi import ClosingIterator
 
 from ..dependencies import Core
+from .bodies import HANG_UP
+from .input import RequestInput
 from .problems import problem
 
 _log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ _log = logging.getLogger(__name__)
 _ACCEPT_PAUSE_S = 0.1
 _POLL_S = 0.02
 _MAX_BODY_READ_OVER_BYTES = 64 * 1024
+_LINGER_S = 5
 
 
 _UNSENT_BYTES = 128 * 1024
@@ -145,6 +149,7 @@ class Protocol(HttpOnlyProtocol):
     """One connection; its head must come in time, and its errors say nothing of what runs here."""
 
     close_connection: bool
+    _has_more_to_come = False
 
     def _read_request_line(self) -> Any:
         with eventlet.Timeout(self.server.socket_timeout, exception=False):
@@ -178,6 +183,7 @@ class Protocol(HttpOnlyProtocol):
             and len(lengths) <= 1
             and all(_LENGTH.fullmatch(length) for length in lengths)
             and not (lengths and headers.get("transfer-encoding"))
+            and _coding(headers) in ([], ["chunked"])
             and len(headers.get_all("host", [])) <= 1
         )
         if not is_plain:
@@ -187,11 +193,43 @@ class Protocol(HttpOnlyProtocol):
     def get_environ(self) -> Any:
         """See HttpProtocol. Who sends GET a large body is not kept: it would be read over."""
         environ = super().get_environ()
+        body = RequestInput.of(environ["eventlet.input"])
+        body.discard = self._read_over
+        environ["wsgi.input"] = environ["eventlet.input"] = body
+        environ[HANG_UP] = self._hang_up
         length = int(environ.get("CONTENT_LENGTH") or 0)
         is_read_by_nobody = self.command in ("GET", "HEAD")
         if is_read_by_nobody and length > _MAX_BODY_READ_OVER_BYTES:
-            self.close_connection = True
+            self._hang_up()
         return environ
+
+    def _hang_up(self) -> None:
+        self.close_connection = self._has_more_to_come = True
+
+    def _read_over(self) -> None:
+        """Read the rest of a body that nobody wanted, if that is little; else hang up."""
+        body = self.environ["eventlet.input"]
+        left = _MAX_BODY_READ_OVER_BYTES
+        with eventlet.Timeout(self.server.socket_timeout, exception=False):
+            while left > 0 and (data := body.read(left)):
+                left -= len(data)
+            if left > 0:
+                return
+        self._hang_up()
+
+    def finish(self) -> None:
+        """See HttpProtocol. Who still sends is heard out for a while.
+
+        What arrives after the end is answered by a reset, and that makes many clients forget the
+        answer they have got.
+        """
+        if self._has_more_to_come:
+            with contextlib.suppress(OSError), eventlet.Timeout(_LINGER_S, exception=False):
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_WR)
+                while self.connection.recv(_MAX_BODY_READ_OVER_BYTES):
+                    pass
+        super().finish()
 
     def send_error(
         self,
@@ -288,6 +326,10 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
     sock.settimeout(None)
     return sock
+
+
+def _coding(headers: Any) -> list[str]:
+    return [value.strip().lower() for value in headers.get_all("transfer-encoding", [])]
 
 
 def _is_redirect(exc: HTTPException) -> bool:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import socket
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 from werkzeug.datastructures import MIMEAccept
@@ -26,11 +24,11 @@ from ..making import make_shared
 from ..variants import Variant, Variants, Wanted
 from .conditions import Version
 from .delivery import Content, Originals, Sender, disposition
+from .here import check_is_from_here
 
 _PREFIX = "/img/"
 _PATHS_REMEMBERED = 4096
 _BYTES_PER_ENTRY = 4096
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 _AGES = frozenset(("max-age", "s-maxage"))
 # What lets caches keep something past its age.
 _LASTING = frozenset(("immutable", "stale-while-revalidate", "stale-if-error"))
@@ -87,7 +85,7 @@ class VariantPages:
             PreconditionFailed, RequestedRangeNotSatisfiable, ClientDisconnected.
         """
         if self._is_open_here:
-            _check_is_from_here(request)
+            check_is_from_here(request)
         path = _raw_path(request)
         wanted = self._read(path)
         asked = wanted.asked
@@ -205,26 +203,4 @@ def _is_there(request: Request) -> bool:
     except BlockingIOError:
         return True
     except (OSError, AttributeError):
-        return False
-
-
-def _check_is_from_here(request: Request) -> None:
-    """Refuse what comes through a proxy, or by a name that another site has given this machine."""
-    try:
-        host = urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""
-    except ValueError:
-        host = ""
-    if not _is_loopback(host) or any(name in request.headers for name in _FORWARDED):
-        raise Forbidden(
-            "Unsigned URLs are served to this machine alone. Set signing_keys, or "
-            "unsigned_variants: allow"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
         return False

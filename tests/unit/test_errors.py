@@ -58,6 +58,8 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
     ("busy", True, errors.Busy("why"), ["why", "Try again"]),
     ("variant_failed", False, errors.VariantFailed("why"), ["why", "smaller"]),
     ("forbidden", False, errors.Forbidden("The URL's time is over."), ["time is over"]),
+    ("forbidden", False, errors.Forbidden("It lacks the scope.", "delete"), ["scope"]),
+    ("unauthorized", False, errors.Unauthorized("Send a token."), ["token"]),
     ("quota_exceeded", False, errors.QuotaExceeded("quota_bytes", 10_000, 9_000, 2_000),
      ["10,000", "9,000", "2,000", "quota_bytes", "store", "Delete"]),
     ("quota_exceeded", False, errors.QuotaExceeded("owner_quota_files", 1_000, 1_000, 1),

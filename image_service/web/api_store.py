@@ -1,0 +1,38 @@
+"""/api/info and /api/health: the RPC methods about the store as a whole, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.wrappers import Request
+
+from ..dependencies import Application
+from ..rpc import reports
+from .access import Caller
+from .api import Route
+from .parameters import read_query
+
+
+class StoreApi:
+    """Tells what is stored and how the service is."""
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    def routes(self) -> list[Route]:
+        """Return what is answered here."""
+        return [
+            Route("GET", "/api/info", "read", self.info),
+            # Not for its turn: it must answer while everything else waits.
+            Route("GET", "/api/health", "read", self.health, waits=False),
+        ]
+
+    def info(self, request: Request, caller: Caller) -> dict[str, Any]:
+        """Answer as get_storage_info."""
+        read_query(request, {})
+        return reports.storage_info(self._app, caller.owner)
+
+    def health(self, request: Request, caller: Caller) -> dict[str, Any]:  # noqa: ARG002
+        """Answer as health_check."""
+        read_query(request, {})
+        return reports.health(self._app)

@@ -1,0 +1,57 @@
+"""Addresses of small variants beside each image of a listing, made without asking anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..domain.arguments import integer
+from ..domain.signing import Signer
+from ..errors import Forbidden, InvalidArgument
+from .parameters import number
+
+MAX_WIDTHS = 4
+MIN_PX, MAX_PX = 16, 2048
+
+
+def read_widths(name: str, value: str) -> list[int]:
+    """Return the widths in "160,320", px. Raises: InvalidArgument."""
+    parts = value.split(",")
+    if len(parts) > MAX_WIDTHS:
+        raise InvalidArgument(name, f"there are more than {MAX_WIDTHS}")
+    return [integer(number(name, part.strip()), name, low=MIN_PX, high=MAX_PX) for part in parts]
+
+
+class Thumbnails:
+    """Makes them, signed where there are keys."""
+
+    def __init__(
+        self, signer: Signer, prefix: str, expires_s: Callable[[], int | None] = lambda: None
+    ) -> None:
+        """Args:
+        prefix: what the urls begin with. expires_s: until when new ones are good, None for ever.
+        """
+        self._signer = signer
+        self._prefix = prefix
+        self._expires_s = expires_s
+
+    def add(self, images: Sequence[dict[str, Any]], widths: Sequence[int]) -> None:
+        """Give each image, as replies have it, `thumbnails`: [{width, url}], one for each width.
+
+        Each fits into a square of that width, and is not larger than the original. Without keys,
+        where unsigned ones are refused, there are none.
+        """
+        expires_s = self._expires_s()
+        until = "" if expires_s is None else f"/exp:{expires_s}"
+        for image in images:
+            try:
+                image["thumbnails"] = [
+                    {"width": width, "url": self._url(image["imageId"], width, until)}
+                    for width in widths
+                ]
+            except Forbidden:
+                image["thumbnails"] = []
+
+    def _url(self, image_id: str, width: int, until: str) -> str:
+        path = f"/rs:fit:{width}:{width}{until}/plain/{image_id}"
+        return f"{self._prefix}/img/{self._signer.sign(path)}{path}"
