@@ -41,6 +41,7 @@ from .errors import (
     UnsupportedFormat,
 )
 from .removals import Owed, Removals, discard, found, request_key
+from .updates import Updates
 
 _RANDOM_BYTES = 24
 
@@ -97,6 +98,7 @@ class StorageManager:
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
         self._archive = Archive(store, catalogue)
         self._owed = Owed()
+        self._updates = Updates(store, catalogue, self._owed)
         self._removals = Removals(
             store,
             catalogue,
@@ -179,6 +181,17 @@ class StorageManager:
         So cheap that it may be asked on the hub.
         """
         return self._store.is_settled(image.blob_name)
+
+    def update(
+        self,
+        image_id: object,
+        *,
+        filename: object = None,
+        tags: object = None,
+        attributes: object = None,
+    ) -> Image:
+        """See Updates.update."""
+        return self._updates.update(image_id, filename, tags, attributes)
 
     def remove(
         self, image_id: object, *, permanent: bool = False, delivery: Delivery | None = None

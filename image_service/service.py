@@ -69,6 +69,19 @@ class ImageService:
         return self._replies.image(self.storage.get(image_id))
 
     @rpc
+    @answers(replies.BLANK_IMAGE)
+    def update_image(
+        self,
+        image_id: str,
+        filename: str | None = None,
+        tags: list[str] | None = None,
+        attributes: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Give an image another filename, other tags or attributes; answer as get_image."""
+        image = self.storage.update(image_id, filename=filename, tags=tags, attributes=attributes)
+        return self._replies.image(image)
+
+    @rpc
     @answers(replies.BLANK_DELETE)
     def delete_image(self, image_id: str, *, permanent: bool = False) -> dict[str, Any]:
         """Delete an image: gone from every listing and url when the reply leaves."""

@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ..domain.formats import Format
-from ..domain.image import Blob, Image, blob_name
+from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
 from ..domain.ports import FormatTotals, Page, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
+from . import changes as image_changes
 from . import requests
 from .owners import count_owner, used
 from .pages import count_all, read_page
@@ -149,6 +150,17 @@ class SqlCatalogue:
             return image
 
         return self._write_on_full_disk(work)
+
+    def change(self, image_id: str, changes: Changes) -> Image | None:
+        """See Catalogue.change."""
+
+        def work(connection: sa.Connection) -> Image | None:
+            image = _find(connection, image_id)
+            if image is None or image.deleted_ms is not None:
+                return None
+            return image_changes.change(connection, image, changes)
+
+        return self._write(work)
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None

@@ -117,6 +117,19 @@ class Image:
         )
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What is to be changed of an image; None leaves a field as it is."""
+
+    filename: str | None = None
+    tags: tuple[str, ...] | None = None
+    attributes: Mapping[str, str] | None = None
+
+    def applied_to(self, image: Image) -> Image:
+        """Return the image with them."""
+        return replace(image, **{k: v for k, v in vars(self).items() if v is not None})
+
+
 def blob_name(image_id: str, format_: Format) -> str:
     """Return the name of an image's stored original."""
     return f"{image_id}.{format_.extension}"

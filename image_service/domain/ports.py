@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from .formats import Format
-from .image import Blob, Findings, Image
+from .image import Blob, Changes, Findings, Image
 from .listing import ListQuery
 from .quota import Quotas, Used
 from .strip import Strip
@@ -39,6 +39,12 @@ class BlobStore(Protocol):
 
     def label(self, name: str) -> bytes:
         """Return the label of a blob, b"" if it has none or none could be kept."""
+
+    def relabel(self, name: str, label: bytes) -> None:
+        """Give a blob another label, durably, where the store keeps any.
+
+        A blob that is not there is no error.
+        """
 
     def settle(self, name: str) -> None:
         """Say that the catalogue agrees with the store about name: it is no longer provisional."""
@@ -204,6 +210,9 @@ class Catalogue(Protocol):
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """Return the image, or None; from outside the trash, from it, or for None from either."""
+
+    def change(self, image_id: str, changes: Changes) -> Image | None:
+        """Change an image that is not in the trash; return it as it is then, None for none."""
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None

@@ -20,6 +20,23 @@ def set_label(fd: int, label: bytes) -> None:
             os.setxattr(fd, _NAME, label)
 
 
+def replace_label(path: Path, label: bytes) -> bool:
+    """Give a file another label, on disk when this returns; tell whether the file was there.
+
+    Raises: OSError.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        set_label(fd, label)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    return True
+
+
 def label_of(file: Path | int) -> bytes:
     """Return a file's label, b"" if it has none or is not there."""
     with contextlib.suppress(OSError, AttributeError):

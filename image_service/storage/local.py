@@ -24,10 +24,11 @@ from ..native import threading
 from .archive import Archive, Moved, is_under_way
 from .directory import SharedSync, sync_directory
 from .files import translated, write_all
-from .label import label_of, set_label
+from .label import label_of, replace_label, set_label
 from .lease import Lease, LeaseBook
 
 _SEPARATOR = "~"
+_LOOKS = 3
 
 
 class LocalStore:
@@ -92,10 +93,24 @@ class LocalStore:
 
     def label(self, name: str) -> bytes:
         """See BlobStore.label."""
+        place = self._place_of(name)
+        return label_of(place) if place else b""
+
+    def relabel(self, name: str, label: bytes) -> None:
+        """See BlobStore.relabel."""
+        with translated():
+            for _ in range(_LOOKS):  # it may be moved between a look and the next step
+                place = self._place_of(name)
+                if place is None or replace_label(place, label):
+                    return
+        raise StorageUnavailable("an original is not where it should be")
+
+    def _place_of(self, name: str) -> Path | None:
+        """Return where the bytes of a blob are at this moment."""
         for place in (self.path_for(name), *self._provisionals_of(name), self._trash / name):
             if os.path.lexists(place):
-                return label_of(self._archive.target_of(place) or place)
-        return b""
+                return self._archive.target_of(place) or place
+        return None
 
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""

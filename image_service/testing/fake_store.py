@@ -57,6 +57,12 @@ class MemoryStore:
         """See BlobStore.label."""
         return self.disk.labels.get(name, b"")
 
+    def relabel(self, name: str, label: bytes) -> None:
+        """See BlobStore.relabel."""
+        _check_name(name)
+        if name in self.disk.labels:
+            self.disk.labels[name] = label
+
     def settle(self, name: str) -> None:
         """See BlobStore.settle."""
         if (self._process, name) not in self.disk.provisional:

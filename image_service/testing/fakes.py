@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.filename import fold
 from ..domain.formats import Format
-from ..domain.image import Blob, Findings, Image
+from ..domain.image import Blob, Changes, Findings, Image
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
 from ..domain.ports import DuplicateRequest, FormatTotals, Page, RequestKey
@@ -98,6 +98,14 @@ class MemoryCatalogue:
         """See Catalogue.get."""
         image = self.records.images.get(image_id)
         return image if image and trashed in (None, image.deleted_ms is not None) else None
+
+    def change(self, image_id: str, changes: Changes) -> Image | None:
+        """See Catalogue.change."""
+        image = self.get(image_id)
+        if image is None:
+            return None
+        changed = self.records.images[image_id] = changes.applied_to(image)
+        return changed
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None

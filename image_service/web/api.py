@@ -22,8 +22,10 @@ Handler = Callable[..., "Mapping[str, Any] | Response"]
 class Route:
     """One method of one path.
 
-    scope: the right it needs, None for none; then the handler gets no Caller. waits: whether it
-    reads the catalogue or the store, and waits for its turn.
+    scope: the right it needs, None for none; then the handler gets no Caller.
+    waits: whether it reads the catalogue or the store, and waits for its turn.
+    prepare: reads the body before that turn, for a client may be slow; the handler gets what it
+    returns as `prepared`.
     """
 
     method: str
@@ -31,6 +33,7 @@ class Route:
     scope: Scope | None
     handler: Handler
     waits: bool = True
+    prepare: Callable[[Request], Any] | None = None
 
 
 class Api:
@@ -54,6 +57,8 @@ class Api:
         arguments: tuple[Caller, ...] = ()
         if route.scope is not None:
             arguments = (self._access.admit(request, route.scope),)
+        if route.prepare:
+            variables = {**variables, "prepared": route.prepare(request)}
         with self._turns if route.waits else nullcontext():
             reply = route.handler(request, *arguments, **variables)
         return reply if isinstance(reply, Response) else json_response(reply)

@@ -1,4 +1,4 @@
-"""/api/images: the RPC methods of single images and of listings, over HTTP."""
+"""/api/images: the RPC methods that read images and listings, over HTTP."""
 
 from __future__ import annotations
 

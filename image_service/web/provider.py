@@ -15,6 +15,7 @@ from ..errors import ImageServiceError
 from ..rpc.downloads import Links
 from ..rpc.replies import Replies
 from .api import Api
+from .api_changes import ChangesApi
 from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
@@ -26,7 +27,7 @@ from .thumbnails import Thumbnails
 from .variants import VariantPages
 
 # Of the threads for short work that all share: RPC calls find some that are free.
-_READS_AT_ONCE = 8
+_CALLS_AT_ONCE = 8
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 
@@ -122,8 +123,10 @@ class ApiProvider(CoreProvider):
         links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
         images = ImagesApi(app.manager, replies, Thumbnails(app.signer, prefix), links, prefix)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
-        routes = [*images.routes(), *session.routes(), *StoreApi(app).routes()]
-        self._api = Api(gate.access, routes, Semaphore(_READS_AT_ONCE))
+        changes = ChangesApi(app.manager, replies, gate.bodies)
+        parts = (images, changes, session, StoreApi(app))
+        routes = [route for part in parts for route in part.routes()]
+        self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
 
     def stop(self) -> None:
         """Let the server stop."""

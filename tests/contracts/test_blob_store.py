@@ -238,3 +238,16 @@ def test_a_name_that_is_no_blobs_is_refused_everywhere(store: BlobStore, name: s
     for call in calls:
         with pytest.raises(InvalidImageId):
             call()
+
+
+def test_a_blob_can_be_given_another_label(store: BlobStore) -> None:
+    store.put(name := new_name(), b"data", b"old")
+    is_kept = store.label(name) == b"old"  # not every file system keeps any
+    for place in (lambda: None, lambda: store.settle(name), lambda: store.shelve(name)):
+        place()
+        store.relabel(name, b"new")
+        assert store.label(name) == (b"new" if is_kept else b"")
+        store.relabel(name, b"old")
+    with store.open(name) as file:
+        assert file.read() == b"data"
+    store.relabel(new_name(), b"of nothing")

@@ -35,6 +35,7 @@ def test_every_image_is_what_it_was_names_and_tags_included(shop: Shop, tmp_path
     )
     again = shop.manager.add(jpeg(orientation=6), "again.jpg")
     plain = shop.manager.add(png((20, 10)), "plain.png")
+    plain = shop.manager.update(plain.id, filename="plainer.png", tags=["t"], attributes={"a": ""})
     gone = shop.manager.remove(shop.manager.add(png((9, 9)), "gone.png").id)
     (shop.uploads / "notes.txt").write_text("mine")
     lose_catalogue(shop)
