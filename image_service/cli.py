@@ -11,6 +11,7 @@ from . import __version__
 from .cli_archive import archive, unarchive
 from .cli_common import EXIT_FAILED, config_option, fail, told
 from .cli_store import backup, rebuild, restore, verify
+from .cli_tokens import make_token
 
 _KEY_BYTES = 32
 
@@ -27,6 +28,7 @@ main.add_command(restore)
 main.add_command(rebuild)
 main.add_command(archive)
 main.add_command(unarchive)
+main.add_command(make_token)
 
 
 @main.command()

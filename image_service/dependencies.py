@@ -23,6 +23,7 @@ from eventlet.semaphore import Semaphore
 from nameko.extensions import DependencyProvider, SharedExtension
 
 from . import memory
+from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.reserve import Reserve
@@ -30,6 +31,7 @@ from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import read_settings
 from .domain.formats import Format
 from .domain.image import image_id_of
+from .domain.original_url import SignedOriginals
 from .domain.outcomes import Delivery
 from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
@@ -204,6 +206,15 @@ class Application:
             read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,
         )
+        self.signed_originals = (
+            SignedOriginals(
+                self.signer,
+                ttl_s=settings.signed_url_ttl_s,
+                now_s=lambda: self.clock.now_ms() // 1000,
+            )
+            if settings.require_signed_originals
+            else None
+        )
         checks: dict[str, Callable[[], None]] = {
             "storage": self._off_hub(self._local).check,
             "catalogue": self._off_hub(self._sql).check,
@@ -217,6 +228,7 @@ class Application:
             report=self._notices.add,
         )
         self.scrub = self._off_hub(scrub)
+        self.backups = self._off_hub(BackupLog(settings.state_path))
         self._integrity = scrub
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
 
@@ -353,8 +365,9 @@ class Core(SharedExtension):
         config = self.container.config
         settings = read_settings(config, config_folder())
         memory.keep_freed()
-        # Uploads and renders take a thread for as long as they last; all else shares the others.
-        longest = settings.upload_concurrency + settings.render_worker_count
+        # Uploads, by RPC and as many by HTTP, and renders take a thread for as long as they last;
+        # all else shares the others.
+        longest = 2 * settings.upload_concurrency + settings.render_worker_count
         tpool.set_num_threads(longest + _SHARED_THREADS)
         self.app = Application(settings)
         self.app.start()

@@ -16,6 +16,7 @@ from .archive import Archive, Moves
 from .backup import BackupFolder
 from .backup_file import SUFFIX, BackupFile
 from .backup_format import Backup, Progress, found
+from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
@@ -147,9 +148,14 @@ class BackupRun:
     def images(self) -> Iterator[Blob]:
         """Make the backup; yield each image once it is in it. Raises: BackupFailed."""
         now = dt.datetime.now(dt.timezone.utc)
-        return self._folder.create(
-            self._parts.store, self._parts.catalogue, self._snapshot, self._pace, self.done, now
+        parts, done = self._parts, self.done
+        yield from self._folder.create(
+            parts.store, parts.catalogue, self._snapshot, self._pace, done, now
         )
+        with contextlib.suppress(OSError):  # the backup is there, whoever knows of it
+            BackupLog(parts.catalogue_file.parent).finished(
+                images=done.images, size_bytes=done.bytes, left_out=len(done.wrong)
+            )
 
     def _snapshot(self, path: Path) -> None:
         with contextlib.closing(sqlite3.connect(self._parts.catalogue_file)) as connection:

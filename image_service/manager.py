@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 from .archive import Archive
 from .domain import arguments
 from .domain.blocks import CheckedFile, digests_of
-from .domain.filename import check_extension, check_filename
+from .domain.filename import check_extension, check_filename, fold
 from .domain.fingerprint import MAX_DISTANCE
 from .domain.formats import Format, describe_unsupported, sniff
 from .domain.image import Findings, Image, make_image_id
@@ -26,8 +26,10 @@ from .domain.ports import (
     Clock,
     DuplicateRequest,
     ImageEngine,
+    MonthTotals,
     Page,
     RequestKey,
+    TagCount,
 )
 from .domain.quota import Quotas, Used
 from .domain.strip import Strip
@@ -43,6 +45,7 @@ from .errors import (
 from .removals import Owed, Removals, discard, found, request_key
 from .updates import Updates
 
+MAX_TAGS_LISTED = 100
 _RANDOM_BYTES = 24
 
 
@@ -224,6 +227,20 @@ class StorageManager:
             return []
         found = self._catalogue.find_similar(image, max_distance=bits, limit=at_most)
         return [Match.of(image, other) for other in found]
+
+    def months(self) -> list[MonthTotals]:
+        """See Catalogue.months."""
+        return self._catalogue.months()
+
+    def tags(self, prefix: object, limit: object) -> list[TagCount]:
+        """Return the most frequent tags that begin with a text, whatever its case; "" for any.
+
+        Args: limit: 1..MAX_TAGS_LISTED. Raises: InvalidArgument.
+        """
+        at_most = arguments.integer(limit, "limit", low=1, high=MAX_TAGS_LISTED)
+        if prefix != "":
+            prefix = arguments.text(prefix, "prefix", max_characters=arguments.MAX_LABEL_CHARACTERS)
+        return self._catalogue.tags(fold(str(prefix)), at_most)
 
     def usage(self, owner: object = None) -> Usage:
         """Return what the store holds, and what of it an owner has, in constant time."""

@@ -18,7 +18,13 @@ from .rpc.answers import answers
 from .rpc.provider import DownloadsProvider, EagerProvider, LinksProvider
 from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
-from .web.provider import ApiProvider, GalleryProvider, OriginalsProvider, VariantPagesProvider
+from .web.provider import (
+    ApiProvider,
+    GalleryProvider,
+    OriginalsProvider,
+    UploadsProvider,
+    VariantPagesProvider,
+)
 from .web.server import http
 
 
@@ -34,6 +40,7 @@ class ImageService:
     variants = VariantPagesProvider()
     api = ApiProvider()
     gallery = GalleryProvider()
+    uploads = UploadsProvider()
     eager = EagerProvider()
     links = LinksProvider()
     downloads = DownloadsProvider()
@@ -157,7 +164,7 @@ class ImageService:
         """Answer the url of an image, or of a variant of it, signed where there are keys."""
         image = self.storage.get(image_id)
         if transform is None and expires_in_s is None:
-            return replies.address(image, self._replies.url(image), None)
+            return self._replies.address(image)
         path, expires_s = self.links.variant(image.id, transform, expires_in_s)
         return replies.address(image, f"{self.app.settings.url_prefix}{path}", expires_s)
 
@@ -233,7 +240,7 @@ class ImageService:
 
     @property
     def _replies(self) -> replies.Replies:
-        return replies.Replies(self.app.settings.url_prefix)
+        return replies.Replies(self.app.settings.url_prefix, self.app.signed_originals)
 
     def _page(self, query: ListQuery) -> dict[str, Any]:
         return self._replies.page(query, self.storage.page(query))

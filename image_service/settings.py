@@ -247,6 +247,14 @@ class Settings(AccessSettings, BaseModel):
                     f"{key} (environment: IMAGE_SERVICE_WATERMARK{'S' if name else '_PATH'}) must "
                     f"name a file of at most {MAX_WATERMARK_BYTES} bytes, not {mark.name!r}"
                 )
+        if self.require_signed_originals and (
+            not self.signing_keys.get_secret_value() or self.unsigned_variants == "allow"
+        ):
+            raise ValueError(
+                "require_signed_originals (environment: IMAGE_SERVICE_REQUIRE_SIGNED_ORIGINALS) "
+                "needs signing_keys, and unsigned_variants: auto or refuse: a variant may be the "
+                "original"
+            )
         if (self.owner_quota_bytes or self.owner_quota_files) and not self.owner_key:
             raise ValueError(
                 "owner_quota_bytes and owner_quota_files need owner_key (environment: "

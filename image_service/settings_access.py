@@ -40,6 +40,8 @@ class AccessSettings(BaseModel):
     tokens: list[TokenSettings] = []
     session_ttl_s: float = Field(43_200.0, gt=0, le=86_400 * 366, allow_inf_nan=False)
     read_only: bool = False
+    require_signed_originals: bool = False
+    signed_url_ttl_s: float = Field(3_600.0, ge=1, le=86_400 * 366, allow_inf_nan=False)
 
     @field_validator("tokens", mode="before")
     @classmethod

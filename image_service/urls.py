@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from .domain.image import parse_image_ref
 from .domain.option_values import output_format
+from .domain.original_url import original_path
 from .domain.signing import Signer, SigningKey
 from .domain.transform_options import parse_options
 from .domain.variant_url import make_path, spell_options, split_options
@@ -36,6 +37,16 @@ class VariantUrls:
     def original(self, image_id: str) -> str:
         """Return the URL of an image as it was uploaded. Raises: InvalidImageId."""
         return f"{self._base_url}/images/{quote(parse_image_ref(image_id).id)}"
+
+    def signed_original(self, image_id: str, *, expires_in_s: int | None = None) -> str:
+        """Return the same, signed, for a service with require_signed_originals.
+
+        Args: expires_in_s: how long it is good for, None for ever.
+        Raises: InvalidImageId.
+        """
+        expires_s = None if expires_in_s is None else int(time.time()) + expires_in_s
+        path = original_path(parse_image_ref(image_id).id, self._signer, expires_s)
+        return f"{self._base_url}{path}"
 
     def variant(
         self,

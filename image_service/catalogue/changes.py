@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from ..domain.image import Changes, Image
+from .counts import count_tags
 from .records import to_row
 from .tables import image_tags, images
 
@@ -20,6 +21,8 @@ def change(connection: sa.Connection, image: Image, changes: Changes) -> Image:
     mine = image_tags.c.image_id == image.id
     gone = [tag for tag in image.tags if tag not in changed.tags]
     new = [{"tag": tag, "image_id": image.id} for tag in changed.tags if tag not in image.tags]
+    count_tags(connection, gone, -1)
+    count_tags(connection, [row["tag"] for row in new], +1)
     if gone:
         connection.execute(sa.delete(image_tags).where(mine, image_tags.c.tag.in_(gone)))
     if new:

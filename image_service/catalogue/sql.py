@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
-from ..domain.ports import FormatTotals, Page, RequestKey
+from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import changes as image_changes
 from . import requests
-from .owners import count_owner, used
+from .counts import change_totals, count, read_months, read_tags
+from .owners import used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
@@ -51,16 +52,6 @@ _WALK = (
     .where(images.c.id > sa.bindparam("after_id"))
     .order_by(images.c.id)
     .limit(sa.bindparam("at_most"))
-)
-_COUNT = (
-    sa.update(totals)
-    .where(totals.c.format == sa.bindparam("of_format"))
-    .values(
-        files=totals.c.files + sa.bindparam("more_files"),
-        bytes=totals.c.bytes + sa.bindparam("more_bytes"),
-        trashed_files=totals.c.trashed_files + sa.bindparam("more_trashed_files"),
-        trashed_bytes=totals.c.trashed_bytes + sa.bindparam("more_trashed_bytes"),
-    )
 )
 
 
@@ -235,6 +226,14 @@ class SqlCatalogue:
 
         return self._read(work)
 
+    def months(self) -> list[MonthTotals]:
+        """See Catalogue.months."""
+        return self._read(read_months)
+
+    def tags(self, prefix: str, limit: int) -> list[TagCount]:
+        """See Catalogue.tags."""
+        return self._read(functools.partial(read_tags, prefix=prefix, limit=limit))
+
     def used(self, owner: str = "") -> Used:
         """See Catalogue.used."""
         return self._read(functools.partial(used, owner=owner))
@@ -367,14 +366,14 @@ def _insert(connection: sa.Connection, image: Image, row: dict[str, Any]) -> Non
     if image.tags:
         rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
         connection.execute(_INSERT_TAGS, rows)
-    _count(connection, image, +1)
+    count(connection, image, +1)
 
 
 def _delete(connection: sa.Connection, image: Image) -> None:
     connection.execute(sa.delete(images).where(images.c.id == image.id))
     if image.tags:
         connection.execute(sa.delete(image_tags).where(image_tags.c.image_id == image.id))
-    _count(connection, image, -1)
+    count(connection, image, -1)
 
 
 def _moved(connection: sa.Connection, image: Image, deleted_ms: int | None) -> Image:
@@ -383,29 +382,9 @@ def _moved(connection: sa.Connection, image: Image, deleted_ms: int | None) -> I
         sa.update(images).where(images.c.id == image.id).values(deleted_ms=deleted_ms)
     )
     moved = dataclasses.replace(image, deleted_ms=deleted_ms)
-    _change_totals(connection, image, -1)
-    _change_totals(connection, moved, +1)
+    change_totals(connection, image, -1)
+    change_totals(connection, moved, +1)
     return moved
-
-
-def _count(connection: sa.Connection, image: Image, files: int) -> None:
-    if image.owner:
-        count_owner(connection, image, files)
-    # Last in its transaction: where rows are locked one by one, everyone wants this one.
-    _change_totals(connection, image, files)
-
-
-def _change_totals(connection: sa.Connection, image: Image, files: int) -> None:
-    more = (files, files * image.size_bytes)
-    living, trashed = (more, (0, 0)) if image.deleted_ms is None else ((0, 0), more)
-    change = {
-        "of_format": image.facts.format.value,
-        "more_files": living[0],
-        "more_bytes": living[1],
-        "more_trashed_files": trashed[0],
-        "more_trashed_bytes": trashed[1],
-    }
-    connection.execute(_COUNT, change)
 
 
 def _has_vanished(exc: sa.exc.OperationalError) -> bool:

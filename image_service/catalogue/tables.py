@@ -91,6 +91,31 @@ totals = sa.Table(
 )
 """What there is of each format: files and bytes of the living, and of those in the trash."""
 
+months = sa.Table(
+    "months",
+    metadata,
+    # Of the time of creation, in UTC, as 2026-01.
+    sa.Column("month", sa.String(7), primary_key=True),
+    sa.Column("format", sa.String(8), primary_key=True),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What there is of each month and format, of the living; what has nothing is not in it."""
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("tag", sa.Text, primary_key=True),
+    # As searches compare it: domain.filename.fold().
+    sa.Column("folded", sa.Text, nullable=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Index(None, "folded"),
+    sa.Index(None, "files"),
+    sqlite_with_rowid=False,
+)
+"""How many of the living have each tag; one that none has is not in it."""
+
 owners = sa.Table(
     "owners",
     metadata,

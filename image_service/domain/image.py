@@ -226,6 +226,11 @@ def human_size(size_bytes: int) -> str:
     return f"{value:.2f} {unit}"
 
 
+def month_of(ms: int) -> str:
+    """Return the month of Unix milliseconds in UTC, as 2026-01."""
+    return rfc3339(ms)[:7]
+
+
 def rfc3339(ms: int) -> str:
     """Return Unix milliseconds as RFC 3339 in UTC, with milliseconds and Z."""
     # Not fromtimestamp(ms / 1000): a float loses milliseconds in the far future.

@@ -186,6 +186,24 @@ class FormatTotals:
     trashed_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class MonthTotals:
+    """How many living images of one format were stored in a month (UTC, 2026-01); their bytes."""
+
+    month: str
+    format: Format
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class TagCount:
+    """How many living images have a tag."""
+
+    tag: str
+    files: int
+
+
 class Catalogue(Protocol):
     """What is known of each image. Every method is one transaction.
 
@@ -255,6 +273,18 @@ class Catalogue(Protocol):
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
+
+    def months(self) -> list[MonthTotals]:
+        """Return the totals by month and format, the oldest first, however many images there are.
+
+        What has nothing is left out.
+        """
+
+    def tags(self, prefix: str, limit: int) -> list[TagCount]:
+        """Return the most frequent tags of the living, of equals the first by their letters.
+
+        Args: prefix: folded text that they begin with (domain.filename.fold), "" for any.
+        """
 
     def walk(self, after_id: str, limit: int) -> list[Blob]:
         """Return the blobs of images whose ids follow after_id, in order, in the trash or not."""

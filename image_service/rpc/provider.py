@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from eventlet import tpool
 
-from ..dependencies import CoreProvider
+from ..dependencies import Application, CoreProvider
 from ..domain.image import Image
 from .downloads import Downloads, Links
 
@@ -54,12 +54,16 @@ class EagerProvider(CoreProvider):
 
     def get_dependency(self, worker_ctx: Any) -> Callable[[Image], None]:  # noqa: ARG002
         """See DependencyProvider."""
-        spawn = functools.partial(self.container.spawn_managed_thread, identifier="eager variants")
-        app = self.core.app
+        return beginning(self.core.app, self.container)
 
-        def begin(image: Image) -> None:
-            app.eager.make(image, spawn)
-            if app.settings.mezzanines == "upload":
-                app.lulls.add(image, spawn)
 
-        return begin
+def beginning(app: Application, container: Any) -> Callable[[Image], None]:
+    """Return what begins to make a stored image's variants, or what they need, ahead."""
+    spawn = functools.partial(container.spawn_managed_thread, identifier="eager variants")
+
+    def begin(image: Image) -> None:
+        app.eager.make(image, spawn)
+        if app.settings.mezzanines == "upload":
+            app.lulls.add(image, spawn)
+
+    return begin

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from ..domain.image import Image, checksum_text, human_size, rfc3339
 from ..domain.listing import ListQuery
+from ..domain.original_url import SignedOriginals
 from ..domain.outcomes import Match, Usage
 from ..domain.ports import Page
 from ..domain.quota import Quota, Quotas
@@ -47,12 +48,20 @@ BLANK_HEALTH = {
 class Replies:
     """Makes replies whose urls begin with url_prefix."""
 
-    def __init__(self, url_prefix: str) -> None:
+    def __init__(self, url_prefix: str, signed: SignedOriginals | None = None) -> None:
+        """Args: signed: makes urls of originals where only signed ones are good."""
         self._url_prefix = url_prefix
+        self._signed = signed
 
     def url(self, image: Image) -> str:
         """Return where the original is served."""
-        return f"{self._url_prefix}/images/{quote(image.id)}"
+        path = self._signed.path(image.id) if self._signed else f"/images/{quote(image.id)}"
+        return f"{self._url_prefix}{path}"
+
+    def address(self, image: Image) -> dict[str, Any]:
+        """Return get_image_url's reply for the original."""
+        expires_s = self._signed.expires_s() if self._signed else None
+        return address(image, self.url(image), expires_s)
 
     def uploaded(self, image: Image) -> dict[str, Any]:
         """Return upload_image's reply."""

@@ -30,3 +30,27 @@ def storage_info(app: Application, owner: object) -> dict[str, Any]:
     uploads_dir = str(settings.upload_dir)
     usage = app.manager.usage(owner)
     return replies.storage_info(usage, uploads_dir, app.cache_counts, settings.quotas)
+
+
+def stats(app: Application, owner: object) -> dict[str, Any]:
+    """Return what charts of the storage need: get_storage_info's reply, and how it came to it."""
+    by_month: dict[str, dict[str, Any]] = {}
+    for each in app.manager.months():
+        month = by_month.setdefault(
+            each.month, {"month": each.month, "files": 0, "bytes": 0, "byFormat": {}}
+        )
+        month["files"] += each.files
+        month["bytes"] += each.bytes
+        month["byFormat"][each.format.value] = {"files": each.files, "bytes": each.bytes}
+    return {
+        **storage_info(app, owner),
+        "byMonth": list(by_month.values()),
+        "lastVerification": app.integrity,
+        "lastBackup": app.backups.read(),
+    }
+
+
+def tags(app: Application, prefix: object, limit: object) -> dict[str, Any]:
+    """Return the most frequent tags, as StorageManager.tags does."""
+    found = app.manager.tags(prefix, limit)
+    return {"success": True, "tags": [{"tag": each.tag, "files": each.files} for each in found]}

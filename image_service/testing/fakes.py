@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..domain.filename import fold
 from ..domain.formats import Format
-from ..domain.image import Blob, Changes, Findings, Image
+from ..domain.image import Blob, Changes, Findings, Image, month_of
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
-from ..domain.ports import DuplicateRequest, FormatTotals, Page, RequestKey
+from ..domain.ports import (
+    DuplicateRequest,
+    FormatTotals,
+    MonthTotals,
+    Page,
+    RequestKey,
+    TagCount,
+)
 from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
 from ..errors import Busy, InvalidArgument, StorageUnavailable
@@ -206,6 +214,23 @@ class MemoryCatalogue:
             format_: FormatTotals(len(living), sum(living), len(trashed), sum(trashed))
             for format_, (living, trashed) in sizes.items()
         }
+
+    def months(self) -> list[MonthTotals]:
+        """See Catalogue.months."""
+        sizes: dict[tuple[str, str], list[int]] = {}
+        for image in self._living():
+            key = (month_of(image.created_ms), image.facts.format.value)
+            sizes.setdefault(key, []).append(image.size_bytes)
+        return [
+            MonthTotals(month, Format(format_), len(found), sum(found))
+            for (month, format_), found in sorted(sizes.items())
+        ]
+
+    def tags(self, prefix: str, limit: int) -> list[TagCount]:
+        """See Catalogue.tags."""
+        counts = Counter(tag for image in self._living() for tag in image.tags)
+        found = [TagCount(tag, n) for tag, n in counts.items() if fold(tag).startswith(prefix)]
+        return sorted(found, key=lambda each: (-each.files, each.tag))[:limit]
 
     def used(self, owner: str = "") -> Used:
         """See Catalogue.used."""

@@ -91,7 +91,7 @@ class ImagesApi:
         asked = read_query(request, _URL)
         image = self._manager.get(image_id)
         if not asked:
-            return address(image, self._replies.url(image), None)
+            return self._replies.address(image)
         path, expires_s = self._links.variant(
             image.id, asked.get("transform"), asked.get("expires_in_s")
         )

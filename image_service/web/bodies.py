@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator, Iterator
 from typing import Any
 
 import eventlet
@@ -49,27 +49,33 @@ class Bodies:
             raise InvalidArgument(unknown[0][:40], why)
         return found
 
-    def chunks(self, request: Request, setting: str, max_bytes: int) -> Iterator[bytes]:
+    def chunks(
+        self, request: Request, setting: str, max_bytes: int, *, spare_bytes: int = 0
+    ) -> Generator[bytes]:
         """Yield the body as it comes.
 
-        Args: setting, max_bytes: the limit, and what it is called.
+        Args:
+            setting, max_bytes: the limit, and what it is called.
+            spare_bytes: how much more there may be around what is limited.
         Raises: ImageTooLarge, before anything is read where the head says so; RequestTimeout,
             ClientDisconnected, BadRequest. The connection ends then.
         """
         try:
-            yield from self._chunks(request, setting, max_bytes)
+            yield from self._chunks(request, setting, max_bytes, spare_bytes)
         except BaseException:  # GeneratorExit, too: who reads no further has had enough
             hang_up(request)
             raise
 
-    def _chunks(self, request: Request, setting: str, max_bytes: int) -> Iterator[bytes]:
+    def _chunks(
+        self, request: Request, setting: str, max_bytes: int, spare_bytes: int
+    ) -> Iterator[bytes]:
         told = int(request.environ.get("CONTENT_LENGTH") or 0)
-        if told > max_bytes:
+        if told > max_bytes + spare_bytes:
             raise ImageTooLarge(setting, max_bytes, told)
         read_bytes = 0
         while chunk := self._next(request):
             read_bytes += len(chunk)
-            if read_bytes > max_bytes:
+            if read_bytes > max_bytes + spare_bytes:
                 raise ImageTooLarge(setting, max_bytes, read_bytes)
             yield chunk
             # What has come already is read without waiting: others have their turn here.

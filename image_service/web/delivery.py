@@ -184,19 +184,23 @@ class Sender:
 class Originals:
     """Answers GET and HEAD for originals."""
 
-    def __init__(self, manager: StorageManager, sender: Sender, *, cache_control: str) -> None:
+    def __init__(
+        self, manager: StorageManager, sender: Sender, admit: Callable[[Request, str], str]
+    ) -> None:
+        """Args: admit: returns an answer's Cache-Control, or refuses the request."""
         self._manager = manager
         self._sender = sender
-        self._cache_control = cache_control
+        self._admit = admit
 
     def original(self, request: Request, image_id: str) -> Response:
         """Return the answer with an image's bytes, or 304 or 206 as the request asks.
 
-        Raises: InvalidImageId, ImageNotFound, ImageDamaged, StorageUnavailable;
-            PreconditionFailed, RequestedRangeNotSatisfiable.
+        Raises: InvalidImageId, ImageNotFound, ImageDamaged, StorageUnavailable, Unauthorized,
+            Forbidden; PreconditionFailed, RequestedRangeNotSatisfiable.
         """
+        cache_control = self._admit(request, image_id)
         is_attachment = request.args.get("download") in ("1", "true")
-        return self.answer(request, image_id, self._cache_control, is_attachment=is_attachment)
+        return self.answer(request, image_id, cache_control, is_attachment=is_attachment)
 
     def answer(
         self,

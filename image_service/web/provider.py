@@ -13,7 +13,9 @@ from werkzeug.wrappers import Request, Response
 from ..dependencies import Application, CoreProvider
 from ..errors import ImageServiceError
 from ..rpc.downloads import Links
+from ..rpc.provider import beginning
 from ..rpc.replies import Replies
+from .access import Access
 from .api import Api
 from .api_changes import ChangesApi
 from .api_images import ImagesApi
@@ -22,18 +24,23 @@ from .api_store import StoreApi
 from .delivery import Originals, Sender
 from .gallery.pages import Gallery, built
 from .gate import Gate
+from .originals_gate import OriginalsGate
 from .problems import problem
 from .server import HttpServer
 from .thumbnails import Thumbnails
+from .uploads import Room, Uploads
 from .variants import VariantPages
 
 # Of the threads for short work that all share: RPC calls find some that are free.
 _CALLS_AT_ONCE = 8
+# Uploads that may come in while one is worked on, and their bytes are in memory.
+_ROOM_FOR_EACH = 2
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 
-def _originals(app: Application) -> Originals:
-    return Originals(app.manager, _sender(app), cache_control=app.settings.cache_control)
+def _originals(app: Application, access: Access) -> Originals:
+    gate = OriginalsGate(app.signed_originals, access, cache_control=app.settings.cache_control)
+    return Originals(app.manager, _sender(app), gate.admit)
 
 
 def _sender(app: Application) -> Sender:
@@ -43,9 +50,11 @@ def _sender(app: Application) -> Sender:
 class OriginalsProvider(CoreProvider):
     """Injects Originals: `originals = OriginalsProvider()`."""
 
+    gate = Gate()
+
     def get_dependency(self, worker_ctx: Any) -> Originals:  # noqa: ARG002
         """See DependencyProvider."""
-        return _originals(self.core.app)
+        return _originals(self.core.app, self.gate.access)
 
 
 class VariantPagesProvider(CoreProvider):
@@ -56,6 +65,7 @@ class VariantPagesProvider(CoreProvider):
     """
 
     server = HttpServer()
+    gate = Gate()
     _pages: VariantPages
 
     def setup(self) -> None:
@@ -70,7 +80,7 @@ class VariantPagesProvider(CoreProvider):
             app.variants,
             app.variants_at_once,
             app.renders,
-            _originals(app),
+            _originals(app, self.gate.access),
             _sender(app),
             signer=app.signer,
             presets=settings.presets,
@@ -134,9 +144,11 @@ class ApiProvider(CoreProvider):
         app, gate = self.core.app, self.gate
         settings = app.settings
         prefix = settings.url_prefix
-        replies = Replies(prefix)
+        replies = Replies(prefix, app.signed_originals)
         links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
-        images = ImagesApi(app.manager, replies, Thumbnails(app.signer, prefix), links, prefix)
+        signed = app.signed_originals
+        thumbnails = Thumbnails(app.signer, prefix, *([signed.expires_s] if signed else []))
+        images = ImagesApi(app.manager, replies, thumbnails, links, prefix)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
         changes = ChangesApi(app.manager, replies, gate.bodies)
         parts = (images, changes, session, StoreApi(app))
@@ -161,3 +173,55 @@ class ApiProvider(CoreProvider):
     def get_dependency(self, worker_ctx: Any) -> Api:  # noqa: ARG002
         """See DependencyProvider."""
         return self._api
+
+
+class UploadsProvider(CoreProvider):
+    """Answers `POST /images`: `uploads = UploadsProvider()`.
+
+    In the connection's own green thread, as ApiProvider does. Only what has come in waits for its
+    turn, and takes of the threads kept for it: slow clients hold nothing but their connections.
+    """
+
+    server = HttpServer()
+    gate = Gate()
+    _uploads: Uploads
+
+    def setup(self) -> None:
+        """Have the server hand over what is asked for."""
+        self.server.register_provider(self)
+
+    def start(self) -> None:
+        """Make the one there is: it counts."""
+        app, gate = self.core.app, self.gate
+        settings = app.settings
+        at_once = settings.upload_concurrency
+        self._uploads = Uploads(
+            app.manager,
+            Replies(settings.url_prefix, app.signed_originals),
+            gate.access,
+            gate.bodies,
+            begin=beginning(app, self.container),
+            turns=Semaphore(at_once),
+            max_file_bytes=settings.max_upload_bytes,
+            max_fields_bytes=settings.max_call_bytes,
+            room=Room(_ROOM_FOR_EACH * at_once * settings.max_upload_bytes),
+        )
+
+    def stop(self) -> None:
+        """Let the server stop."""
+        self.server.unregister_provider(self)
+
+    def get_url_rule(self) -> Rule:
+        """See WebServer."""
+        return Rule("/images", methods=("POST",))
+
+    def handle_request(self, request: Request) -> Response:
+        """See WebServer."""
+        try:
+            return self._uploads.upload(request)
+        except (ImageServiceError, HTTPException) as exc:
+            return problem(exc)
+
+    def get_dependency(self, worker_ctx: Any) -> Uploads:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._uploads

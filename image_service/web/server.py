@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email.errors
 import logging
 import re
 import socket
@@ -40,6 +41,14 @@ _LINGER_S = 5
 
 _UNSENT_BYTES = 128 * 1024
 _LENGTH = re.compile("[0-9]{1,18}")
+# The parser is one of e-mails: it misses the parts of a form, which are not in the head.
+_OF_BODIES = (
+    email.errors.NoBoundaryInMultipartDefect,
+    email.errors.StartBoundaryNotFoundDefect,
+    email.errors.CloseBoundaryNotFoundDefect,
+    email.errors.MultipartInvariantViolationDefect,
+    email.errors.InvalidMultipartContentTransferEncodingDefect,
+)
 _UNREADABLE = {
     400: BadRequest("The request is not HTTP/1.1 as it should be."),
     414: RequestURITooLarge("The address is too long."),
@@ -179,7 +188,7 @@ class Protocol(HttpOnlyProtocol):
         headers = self.headers
         lengths = headers.get_all("content-length", [])
         is_plain = (
-            not headers.defects
+            all(isinstance(defect, _OF_BODIES) for defect in headers.defects)
             and len(lengths) <= 1
             and all(_LENGTH.fullmatch(length) for length in lengths)
             and not (lengths and headers.get("transfer-encoding"))

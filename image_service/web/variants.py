@@ -22,6 +22,7 @@ from ..errors import Forbidden
 from ..flights import Abandoned, Flights
 from ..making import make_shared
 from ..variants import Variant, Variants, Wanted
+from .caching import at_most
 from .conditions import Version
 from .delivery import Content, Originals, Sender, disposition
 from .here import check_is_from_here
@@ -29,9 +30,6 @@ from .here import check_is_from_here
 _PREFIX = "/img/"
 _PATHS_REMEMBERED = 4096
 _BYTES_PER_ENTRY = 4096
-_AGES = frozenset(("max-age", "s-maxage"))
-# What lets caches keep something past its age.
-_LASTING = frozenset(("immutable", "stale-while-revalidate", "stale-if-error"))
 
 _Key = tuple[str, tuple[Format, ...]]
 """A path, and what of NEGOTIATED the client takes."""
@@ -168,16 +166,7 @@ class VariantPages:
         """Return Cache-Control: nobody may keep a variant for longer than its URL is good for."""
         if not asked.expires_s:
             return self._cache_control
-        left_s = asked.expires_s - self._now_s()
-        kept, ages = [], []
-        for directive in self._cache_control.split(","):
-            name, _, value = directive.strip().partition("=")
-            if name.lower() in _AGES:
-                ages.append((name.lower(), min(int(value), left_s) if value.isdigit() else left_s))
-            elif name.lower() not in _LASTING:
-                kept.append(directive.strip())
-        told = ages or [("max-age", left_s)]
-        return ", ".join([*kept, *(f"{name}={seconds}" for name, seconds in told)])
+        return at_most(self._cache_control, asked.expires_s - self._now_s())
 
 
 def _raw_path(request: Request) -> str:

@@ -56,6 +56,22 @@ def test_preparing_again_changes_nothing(catalogue: SqlCatalogue) -> None:
     assert catalogue.get(image.id) == image
 
 
+def test_what_was_there_before_there_were_counts_is_counted(catalogue: SqlCatalogue) -> None:
+    living = [new_image(tags=tags) for tags in (("a", "ß"), ("a",), ())]
+    trashed = new_image(tags=("b",))
+    for image in (*living, trashed):
+        catalogue.add(image)
+    catalogue.trash(trashed.id, NOON_MS)
+    counted = catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)
+    assert [len(each) for each in counted] == [1, 2, 1]
+    with catalogue._engine.begin() as connection:
+        for statement in ("DROP TABLE months", "DROP TABLE tags"):
+            connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0006'")
+    upgrade(catalogue._engine)
+    assert (catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)) == counted
+
+
 def test_every_commit_is_on_disk_before_it_returns(catalogue: SqlCatalogue) -> None:
     with catalogue._engine.connect() as connection:
         pragmas = {

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from image_service.backup_log import BackupLog
 from image_service.domain.image import Image
 from image_service.domain.listing import ListQuery
 from image_service.testing import png
@@ -62,6 +63,19 @@ def made(shop: Shop, target: Path, *options: str) -> str:
     code, out, error = shop.run("backup", str(target), "--config", str(shop.config), *options)
     assert code == 0, error
     return out
+
+
+def test_the_service_can_tell_when_the_last_backup_was_made(shop: Shop, target: Path) -> None:
+    log = BackupLog(shop.uploads / ".state")
+    assert log.read() is None
+    shop.fill(3)
+    made(shop, target)
+    told = log.read()
+    assert told is not None
+    assert (told["images"], told["leftOut"]) == (3, 0)
+    assert told["bytes"] == shop.catalogue.used().bytes
+    assert shop.run("backup", "/dev/null/x", "--config", str(shop.config))[0] != 0
+    assert log.read() == told
 
 
 def restored(shop: Shop, target: Path, *options: str) -> tuple[int, str, str]:
