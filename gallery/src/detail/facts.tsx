@@ -80,7 +80,7 @@ function Details({ image }: { image: OneImage }) {
   if (told.keywords.length) rows.push(["Keywords", told.keywords.join(", ")]);
   if (told.location) {
     const where = degrees(told.location.latitude, told.location.longitude);
-    rows.push(["Taken at", <Copied text={where} label="Copy the coordinates" />]);
+    rows.push(["Taken at", <Copied text={where} label="Copy the coordinates" wraps />]);
   }
   if (told.animated) {
     const seconds = told.durationMs ? `, ${(told.durationMs / 1000).toFixed(1)} s` : "";
@@ -108,9 +108,9 @@ function Details({ image }: { image: OneImage }) {
   );
 }
 
-function Copied({ text, label }: { text: string; label: string }) {
+function Copied({ text, label, wraps }: { text: string; label: string; wraps?: boolean }) {
   return (
-    <span class="copied">
+    <span class={wraps ? "copied wraps" : "copied"}>
       <span class="copied-text">{text}</span>
       <CopyButton text={text} label={label} isSmall />
     </span>

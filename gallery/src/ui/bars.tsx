@@ -85,6 +85,8 @@ export interface Share {
   bytes: number;
 }
 
+const percent = (share: number) => (share > 0 && share < 0.01 ? "under 1%" : `${Math.round(100 * share)}%`);
+
 /** Shares of the bytes, the largest first. */
 export function ShareBars({ data }: { data: Share[] }) {
   const all = data.reduce((sum, each) => sum + each.bytes, 0) || 1;
@@ -99,7 +101,7 @@ export function ShareBars({ data }: { data: Share[] }) {
             <span style={{ width: `${Math.max(0.5, (100 * size) / most)}%` }} />
           </span>
           <span class="share-told">
-            {bytes(size)} <small>{plural(files, "picture")}, {Math.round((100 * size) / all)}%</small>
+            {bytes(size)} <small>{plural(files, "picture")}, {percent(size / all)}</small>
           </span>
         </li>
       ))}
