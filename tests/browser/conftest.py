@@ -18,11 +18,12 @@ from image_service.testing import jpeg
 from scripts import browsers
 from scripts.paths import PHOTOS
 from scripts.report import ToolError
+from tests.browser.service import upload
 from tests.e2e.processes import Site
 
 WIDE = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-TOKEN = "ist_" + "a" * 43
+TOKEN, UPLOADER = ("ist_" + letter * 43 for letter in "ab")
 # Counted before the page's own scripts run.
 WATCH = """
 window.violations = [];
@@ -70,23 +71,23 @@ def site(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A service that is open here, with a trash and four photos."""
     site = Site(tmp_path_factory.mktemp("gallery"), broker_uri)
     with site.running(IMAGE_SERVICE_TRASH_RETENTION_DAYS="30"):
-        with site.rpc() as rpc:
-            for photo in sorted(PHOTOS.glob("*.[jp][pn]g")):
-                reply = rpc.upload_image(photo.read_bytes(), photo.name, tags=["sample"])
-                assert reply["success"], reply
+        for photo in sorted(PHOTOS.glob("*.[jp][pn]g")):
+            upload(site, photo.read_bytes(), photo.name, tags=("sample",))
         yield site
 
 
 @pytest.fixture(scope="session")
 def closed_site(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A service that wants a token and changes nothing. It has one picture."""
-    folder = tmp_path_factory.mktemp("closed")
-    digest = hashlib.sha256(TOKEN.encode()).hexdigest()
-    site = Site(folder, broker_uri)
-    tokens = json.dumps([{"sha256": digest, "scopes": ["read"], "name": "reader"}])
+    """A service that wants a token. It has one picture."""
+
+    def digest(token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    site = Site(tmp_path_factory.mktemp("closed"), broker_uri)
+    scopes = {TOKEN: ["read"], UPLOADER: ["upload"]}
+    tokens = json.dumps([{"sha256": digest(each), "scopes": scopes[each]} for each in scopes])
     with site.running(IMAGE_SERVICE_TOKENS=tokens):
-        with site.rpc() as rpc:
-            assert rpc.upload_image(jpeg((300, 200)), "private.jpg")["success"]
+        upload(site, jpeg((300, 200)), "private.jpg", token=UPLOADER)
         yield site
 
 

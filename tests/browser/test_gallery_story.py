@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+import requests
 from playwright.sync_api import Page, expect
 
 from image_service.testing import gif, jpeg
+from tests.browser.service import ask, delete, upload
 from tests.e2e.processes import Site
-
-
-def api(site: Site, path: str) -> Any:
-    with urllib.request.urlopen(f"{site.base_url}/api/{path}", timeout=10) as answer:
-        return json.load(answer)
 
 
 def named(page: Page, name: str) -> Any:
@@ -26,10 +21,10 @@ def named(page: Page, name: str) -> Any:
 def test_twenty_photos_uploaded_one_found_tagged_varied_deleted_and_brought_back(
     page: Page, site: Site, photos: list[Path]
 ) -> None:
-    before = api(site, "images?limit=1")["total"]
+    before = ask(site, "images?limit=1")["total"]
     page.set_input_files("input[type=file]", photos)
-    expect(page.get_by_role("heading", name="20 pictures stored")).to_be_visible(timeout=30_000)
-    assert api(site, "images?limit=1")["total"] == before + 20
+    expect(page.get_by_text("20 pictures stored")).to_be_visible(timeout=30_000)
+    assert ask(site, "images?limit=1")["total"] == before + 20
     page.get_by_role("button", name="Clear finished uploads").click()
 
     page.keyboard.press("/")
@@ -43,7 +38,7 @@ def test_twenty_photos_uploaded_one_found_tagged_varied_deleted_and_brought_back
     dialog.get_by_label("Add a tag").fill("sea, summer")
     page.keyboard.press("Enter")
     expect(dialog.get_by_role("link", name="summer", exact=True)).to_be_visible()
-    found = api(site, "images?tag=summer")["images"]
+    found = ask(site, "images?tag=summer")["images"]
     assert [image["filename"] for image in found] == ["walk 07.jpg"]
     assert found[0]["tags"] == ["sea", "summer"]
 
@@ -53,17 +48,17 @@ def test_twenty_photos_uploaded_one_found_tagged_varied_deleted_and_brought_back
     result = dialog.locator(".result:not(.is-busy)")
     expect(result).to_contain_text("WEBP")
     expect(result.locator("code")).to_contain_text("rs:fill:400:400/g:sm/f:webp")
-    with urllib.request.urlopen(result.locator("code").inner_text(), timeout=10) as answer:
-        assert answer.headers["Content-Type"] == "image/webp"
+    answer = requests.get(result.locator("code").inner_text(), timeout=20)
+    assert answer.headers["Content-Type"] == "image/webp"
     dialog.get_by_role("button", name="Back to the picture").click()
 
     dialog.get_by_role("button", name="Delete").click()
     expect(page.get_by_text("walk 07.jpg is in the trash.")).to_be_visible()
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
-    assert api(site, "images?filename=walk+07")["total"] == 0
+    assert ask(site, "images?filename=walk+07")["total"] == 0
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("walk 07.jpg is back.")).to_be_visible()
-    assert api(site, "images?filename=walk+07")["total"] == 1
+    assert ask(site, "images?filename=walk+07")["total"] == 1
     expect(named(page, "walk 07.jpg")).to_be_visible()
 
 
@@ -104,7 +99,7 @@ def test_pictures_are_dropped_and_pasted(page: Page, site: Site) -> None:
             [event, field, name, list(gif((40, 30), seed=len(event)))],
         )
         expect(page.locator(".upload", has_text=name)).to_have_class(re.compile("is-stored"))
-        assert api(site, f"images?filename={name}")["total"] == 1
+        assert ask(site, f"images?filename={name}")["total"] == 1
 
 
 def test_filters_are_in_the_address_and_the_back_button_undoes_them(page: Page, site: Site) -> None:
@@ -112,7 +107,7 @@ def test_filters_are_in_the_address_and_the_back_button_undoes_them(page: Page, 
     page.get_by_role("button", name="Format").click()
     page.get_by_role("button", name="PNG", exact=True).click()
     expect(page).to_have_url(re.compile("format=png"))
-    wanted = api(site, "images?format=png")["total"]
+    wanted = ask(site, "images?format=png")["total"]
     expect(page.locator(".count")).to_have_text(f"{wanted} pictures")
     page.get_by_label("Order of the pictures").select_option("filename")
     expect(page.locator(".cell a").first).to_have_attribute("aria-label", re.compile("^chelsea"))
@@ -128,33 +123,29 @@ def test_filters_are_in_the_address_and_the_back_button_undoes_them(page: Page, 
 
 
 def test_pictures_wait_in_the_trash_and_come_back(page: Page, site: Site) -> None:
-    with site.rpc() as rpc:
-        stored = rpc.upload_image(jpeg((320, 200), seed=5), "regretted.jpg")
-        rpc.delete_image(stored["imageId"])
+    delete(site, upload(site, jpeg((320, 200), seed=5), "regretted.jpg"))
     page.get_by_role("link", name="Trash").click()
     named(page, "regretted.jpg").click()
     page.get_by_role("button", name="Restore").click()
     expect(page.get_by_text("regretted.jpg is back among the pictures.")).to_be_visible()
-    assert api(site, "images?filename=regretted")["total"] == 1
+    assert ask(site, "images?filename=regretted")["total"] == 1
     page.get_by_role("link", name="Pictures", exact=True).click()
     expect(named(page, "regretted.jpg")).to_be_visible()
 
 
 def test_a_picture_is_renamed(page: Page, site: Site) -> None:
-    with site.rpc() as rpc:
-        stored = rpc.upload_image(jpeg((120, 90), seed=6), "IMG_1.jpg")
-    page.goto(f"{site.base_url}/?image={stored['imageId']}")
+    image_id = upload(site, jpeg((120, 90), seed=6), "IMG_1.jpg")
+    page.goto(f"{site.base_url}/?image={image_id}")
     page.get_by_role("button", name="Rename").click()
     page.get_by_label("Name of the picture").fill("harbour.jpg")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="harbour.jpg")).to_be_visible()
-    with site.rpc() as rpc:
-        assert rpc.get_image(stored["imageId"])["metadata"]["filename"] == "harbour.jpg"
+    assert ask(site, f"images/{image_id}")["metadata"]["filename"] == "harbour.jpg"
 
 
 def test_the_storage_page_says_what_is_stored(page: Page, site: Site) -> None:
     page.get_by_role("link", name="Storage").click()
-    told = api(site, "stats")
+    told = ask(site, "stats")
     figure = page.locator(".figure", has_text="Pictures")
     expect(figure.locator("dd")).to_have_text(str(told["totalFiles"]))
     jpegs = told["byFormat"]["jpeg"]["files"]

@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 
 from image_service.testing import jpeg
 from tests.browser.conftest import PHONE, TOKEN, Watched
+from tests.browser.service import ask, delete, upload
 from tests.e2e.processes import Site
 
 Making = Callable[..., Watched]
@@ -26,17 +27,15 @@ def focused(page: Page) -> str:
 
 
 def test_everything_is_done_by_keyboard(page: Page, site: Site) -> None:
-    with site.rpc() as rpc:
-        for number in range(3):
-            data = jpeg((300, 200), seed=300 + number)
-            assert rpc.upload_image(data, f"keys {number}.jpg")["success"]
+    for number in range(3):
+        upload(site, jpeg((300, 200), seed=300 + number), f"keys {number}.jpg")
     page.reload()
     expect(page.locator(".cell a").first).to_have_attribute("aria-label", re.compile("^keys 2"))
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # skip to the content
     expect(page.locator(".cell a").first).to_be_focused()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("document.activeElement.ariaLabel?.startsWith('keys 1')")
+    expect(page.locator(":focus")).to_have_attribute("aria-label", re.compile("^keys 1"))
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="keys 1.jpg")).to_be_visible()
@@ -49,13 +48,12 @@ def test_everything_is_done_by_keyboard(page: Page, site: Site) -> None:
     expect(dialog.get_by_role("heading", name="keys 0.jpg")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    page.wait_for_function("document.activeElement.ariaLabel?.startsWith('keys 0')")
+    expect(page.locator(":focus")).to_have_attribute("aria-label", re.compile("^keys 0"))
     page.keyboard.press("Delete")
     expect(page.get_by_text("keys 0.jpg is in the trash.")).to_be_visible()
     page.keyboard.press("/")
     assert focused(page) == "Search by name"
-    with site.rpc() as rpc:
-        left = rpc.list_images(filename="keys")["images"]
+    left = ask(site, "images?filename=keys")["images"]
     assert [image["filename"] for image in left] == ["keys 2.jpg"]
 
 
@@ -186,7 +184,7 @@ def test_it_works_below_a_path(watched: Making, site: Site) -> None:
         expect(page.locator(".stage .picture.is-shown")).to_be_visible()
         assert page.url.startswith(f"{address}?image=")
         page.keyboard.press("Escape")
-        assert page.url == address
+        expect(page).to_have_url(address)
 
 
 VIEWS = {
@@ -205,9 +203,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(watched: Making, site: Site, closed_site: Site, scheme: str) -> None:
-    with site.rpc() as rpc:
-        stored = rpc.upload_image(jpeg((64, 48), seed=8), "discarded.jpg")
-        rpc.delete_image(stored["imageId"])
+    delete(site, upload(site, jpeg((64, 48), seed=8), "discarded.jpg"))
     axe = Axe()
     found: dict[str, list[str]] = {}
 

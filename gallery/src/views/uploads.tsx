@@ -105,7 +105,9 @@ export function UploadTray() {
   return (
     <section class="tray" aria-label="Uploads">
       <header>
-        <h2 role="status">{title}</h2>
+        <h2>
+          <span role="status">{title}</span>
+        </h2>
         {failed > 1 && (
           <button class="link" onClick={againAll}>
             Retry all
