@@ -291,7 +291,7 @@ const Cell = memo(function Cell(props: CellProps) {
 
 function Caption({ image }: { image: Listed }) {
   return (
-    <span class="caption" aria-hidden="true">
+    <span class={image.distance === undefined ? "caption" : "caption has-likeness"} aria-hidden="true">
       <span class="name">{image.filename}</span>
       {image.distance !== undefined && <Likeness image={image} />}
     </span>

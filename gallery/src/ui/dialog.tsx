@@ -15,9 +15,11 @@ export function Dialog({ label, onClose, onKeyDown, children, ...rest }: DialogP
   useEffect(() => {
     const element = dialog.current!;
     element.showModal();
-    document.documentElement.classList.add("has-dialog");
+    // One for each kind: a question may be asked over the picture.
+    const mark = `has-${rest.class}`;
+    document.documentElement.classList.add(mark);
     return () => {
-      document.documentElement.classList.remove("has-dialog");
+      document.documentElement.classList.remove(mark);
       if (element.open) element.close();
     };
   }, []);
