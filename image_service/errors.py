@@ -308,6 +308,29 @@ class Unauthorized(ImageServiceError):
         return str(self.args[0])
 
 
+class RateLimited(ImageServiceError):
+    """Raised when somebody asks too often: RateLimited(kind, limit, retry_after_s).
+
+    kind: what is counted, a key of the setting rate_limits. limit: as "60 in a minute".
+    """
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, kind: str, limit: str, retry_after_s: int) -> None:
+        retry_after_s = int(retry_after_s)
+        super().__init__(kind, limit, retry_after_s)
+        self.kind, self.limit, self.retry_after_s = kind, limit, retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"Too many {self.kind}: the limit is {self.limit}. Try again in {self.retry_after_s} s."
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {"limit": self.limit, "retryAfterS": self.retry_after_s}
+
+
 class StorageFull(ImageServiceError):
     """Raised when the disk has no room for the bytes."""
 

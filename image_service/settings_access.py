@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -40,6 +40,7 @@ class AccessSettings(BaseModel):
     tokens: list[TokenSettings] = []
     session_ttl_s: float = Field(43_200.0, gt=0, le=86_400 * 366, allow_inf_nan=False)
     read_only: bool = False
+    rate_limits: dict[Literal["calls", "uploads", "logins"], str] = {}
     require_signed_originals: bool = False
     signed_url_ttl_s: float = Field(3_600.0, ge=1, le=86_400 * 366, allow_inf_nan=False)
 
@@ -52,6 +53,30 @@ class AccessSettings(BaseModel):
             return json.loads(value) if value.strip() else []
         except ValueError:
             raise ValueError("must be a list as `image-service make-token` prints it") from None
+
+    @field_validator("rate_limits", mode="before")
+    @classmethod
+    def _rates_may_be_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.strip() else {}
+        except ValueError:
+            raise ValueError("must be a mapping of kinds to rates, or that as JSON") from None
+
+    @field_validator("rate_limits")
+    @classmethod
+    def _rates_can_be_read(cls, value: dict[str, str]) -> dict[str, str]:
+        if value:
+            from limits import parse_many  # takes a fifth of a second, and few need it
+        for kind, text in value.items():
+            try:
+                is_rate = all(item.amount > 0 for item in parse_many(text))
+            except ValueError:
+                is_rate = False
+            if not is_rate:
+                raise ValueError(f"{kind}: must look like 60/minute, or 60/minute; 1000/day")
+        return value
 
     @field_validator("tokens")
     @classmethod

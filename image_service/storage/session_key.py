@@ -15,27 +15,35 @@ def session_key(folder: Path) -> bytes:
     Whoever removes the file ends all sessions. Raises: OSError.
     """
     path = folder / "session.key"
+    while len(found := _read(path)) != _BYTES:
+        part = folder / f"session.{secrets.token_hex(4)}"
+        try:
+            _write(part, secrets.token_bytes(_BYTES))
+            if path.exists():  # cut short: whose it was cannot be told
+                part.replace(path)
+            else:
+                _name(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    return found
+
+
+def _read(path: Path) -> bytes:
     try:
-        found = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        found = b""
-    if len(found) == _BYTES:
-        return found
-    part = folder / f"session.{secrets.token_hex(4)}"
-    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            file.write(secrets.token_bytes(_BYTES))
-        if found:  # cut short: whose it was cannot be told
-            part.replace(path)
-        else:
-            _link(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path.read_bytes()
+        return b""
 
 
-def _link(part: Path, path: Path) -> None:
+def _write(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(fd)
+
+
+def _name(part: Path, path: Path) -> None:
     """Give the file its name, unless another process was first."""
     try:
         os.link(part, path)

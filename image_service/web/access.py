@@ -10,6 +10,7 @@ from ..domain.tokens import SCOPES, Keyring, Scope, Token, digest_of
 from ..errors import Forbidden, Unauthorized
 from .here import is_from_here
 from .origin import check_same_origin
+from .rates import Rates, address_key
 from .sessions import Sessions
 
 _BEARER = "bearer "
@@ -23,6 +24,11 @@ class Caller:
     token: Token | None = None
     is_browser: bool = True
     expires_s: int | None = None
+
+    @property
+    def key(self) -> str | None:
+        """By what they are counted, None for their address."""
+        return f"token:{self.token.digest.hex()}" if self.token else None
 
     @property
     def scopes(self) -> list[Scope]:
@@ -48,6 +54,7 @@ class Access:
         self,
         keyring: Keyring,
         sessions: Sessions,
+        rates: Rates,
         *,
         is_open_here: bool,
         is_read_only: bool,
@@ -59,17 +66,19 @@ class Access:
         """
         self._keyring = keyring
         self._sessions = sessions
+        self._rates = rates
         self._is_open_here = is_open_here
         self._is_read_only = is_read_only
         self._public_url = public_url
 
-    def admit(self, request: Request, scope: Scope) -> Caller:
+    def admit(self, request: Request, scope: Scope, kind: str = "calls") -> Caller:
         """Return who asks, if they may do what scope names.
 
-        Raises: Unauthorized; Forbidden where the right is lacking, for what another site's page
-            asks for, and for changes where there are to be none.
+        Args: kind: as what it is counted.
+        Raises: Unauthorized, RateLimited; Forbidden where the right is lacking, for what another
+            site's page asks for, and for changes where there are to be none.
         """
-        caller = self.caller(request)
+        caller = self._counted(request, kind)
         if caller is None:
             raise Unauthorized(self._how_to_be_known())
         is_change = request.method not in _SAFE_METHODS
@@ -90,7 +99,24 @@ class Access:
         session = self._sessions.find(request)
         if session:
             return Caller(session.token, expires_s=session.expires_s)
+        return self.open_to(request)
+
+    def open_to(self, request: Request) -> Caller | None:
+        """Return who asks without a token or session, None where one is needed."""
         return Caller() if self._is_open_here and is_from_here(request) else None
+
+    def count(self, request: Request, kind: str, caller: Caller | None = None) -> None:
+        """Count what somebody asks. Raises: RateLimited."""
+        key = caller.key if caller else None
+        self._rates.count(kind, key or address_key(request.remote_addr or ""))
+
+    def _counted(self, request: Request, kind: str) -> Caller | None:
+        caller = None
+        try:
+            caller = self.caller(request)
+        finally:  # a wrong token, too
+            self.count(request, kind, caller)
+        return caller
 
     def token(self, text: str) -> Token:
         """Return the token of this text. Raises: Unauthorized."""

@@ -50,6 +50,7 @@ class SessionApi:
     def begin(self, request: Request) -> Response:
         """Begin a session with the token in the body's `token`, or in Authorization."""
         self._access.check_origin(request)
+        self._access.count(request, "logins")
         text = bearer_token(request)
         if text is None:
             text = self._bodies.json(request, ("token",)).get("token")
@@ -65,7 +66,7 @@ class SessionApi:
     def end(self, request: Request) -> Response:
         """End the session."""
         self._access.check_origin(request)
-        response = json_response(self._told(None if self._settings.tokens else Caller()))
+        response = json_response(self._told(self._access.open_to(request)))
         self._sessions.end(response)
         return response
 

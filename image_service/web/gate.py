@@ -12,6 +12,7 @@ from ..domain.tokens import Keyring
 from ..storage.session_key import session_key
 from .access import Access
 from .bodies import Bodies
+from .rates import Rates
 from .sessions import Sessions
 
 
@@ -27,6 +28,7 @@ class Gate(SharedExtension):
         return Access(
             self._keyring,
             self.sessions,
+            Rates(settings.rate_limits),
             is_open_here=settings.opens_api,
             is_read_only=settings.read_only,
             public_url=settings.public_url,

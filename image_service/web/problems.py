@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..errors import ImageServiceError
+from ..errors import ImageServiceError, RateLimited
 
 _STATUS = {
     "image_not_found": 404,
@@ -33,6 +33,7 @@ _STATUS = {
     "variant_failed": 422,
     "forbidden": 403,
     "unauthorized": 401,
+    "rate_limited": 429,
     "busy": 503,
     "storage_unavailable": 503,
     "storage_full": 507,
@@ -63,6 +64,8 @@ def problem(exc: Exception) -> Response:
     if isinstance(exc, ImageServiceError):
         status = _STATUS.get(exc.code, 500)
         response = _response(status, exc.code, str(exc), exc.details())
+        if isinstance(exc, RateLimited):
+            response.headers["Retry-After"] = str(exc.retry_after_s)
         if status == 401:
             response.headers["WWW-Authenticate"] = 'Bearer realm="image_service"'
         return response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, cast
 
 from eventlet import tpool
@@ -15,6 +16,7 @@ from ..errors import ImageServiceError
 from ..rpc.downloads import Links
 from ..rpc.provider import beginning
 from ..rpc.replies import Replies
+from ..settings import Settings
 from .access import Access
 from .api import Api
 from .api_changes import ChangesApi
@@ -30,6 +32,8 @@ from .server import HttpServer
 from .thumbnails import Thumbnails
 from .uploads import Room, Uploads
 from .variants import VariantPages
+
+_log = logging.getLogger(__name__)
 
 # Of the threads for short work that all share: RPC calls find some that are free.
 _CALLS_AT_ONCE = 8
@@ -143,6 +147,7 @@ class ApiProvider(CoreProvider):
         """Make the one there is: it counts."""
         app, gate = self.core.app, self.gate
         settings = app.settings
+        _tell_who_may_ask(settings)
         prefix = settings.url_prefix
         replies = Replies(prefix, app.signed_originals)
         links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
@@ -173,6 +178,13 @@ class ApiProvider(CoreProvider):
     def get_dependency(self, worker_ctx: Any) -> Api:  # noqa: ARG002
         """See DependencyProvider."""
         return self._api
+
+
+def _tell_who_may_ask(settings: Settings) -> None:
+    if settings.opens_api:
+        _log.info("the HTTP API needs no token from this machine: set tokens to let others in")
+    elif not settings.tokens:
+        _log.warning("the HTTP API is closed: set tokens (`image-service make-token`)")
 
 
 class UploadsProvider(CoreProvider):

@@ -90,7 +90,7 @@ class Uploads:
         Raises: ImageServiceError; BadRequest, UnsupportedMediaType, RequestTimeout,
             ClientDisconnected.
         """
-        caller = self._access.admit(request, "upload")
+        caller = self._access.admit(request, "upload", kind="uploads")
         if request.mimetype != _TYPE:
             raise UnsupportedMediaType(f"Send a form, as Content-Type: {_TYPE}.")
         with (

@@ -50,6 +50,22 @@ def test_a_browser_shows_its_token_once(guarded: Service) -> None:
     assert "Max-Age=0" in answer.headers["Set-Cookie"]
 
 
+def test_another_sites_page_gains_nothing_by_a_session(guarded: Service) -> None:
+    image_id = guarded.upload(picture("png"))["imageId"]
+    answer, _ = ask(guarded, "/api/session", "POST", {"token": SECRETS["admin"]})
+    kept = {"Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
+    path = f"/api/images/{image_id}"
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "same-site"}):
+        assert code(ask(guarded, path, "DELETE", **kept, **headers)) == (403, "forbidden")
+        body = {"tags": ["x"]}
+        assert code(ask(guarded, path, "PATCH", body, **kept, **headers)) == (403, "forbidden")
+        answered = ask(guarded, "/images", "POST", b"", **kept, **headers)
+        assert code(answered) == (403, "forbidden")
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert code(ask(guarded, f"{path}/restore", "POST", b"", **kept, **form)) == (403, "forbidden")
+    assert ask(guarded, path, "DELETE", **kept)[0].status == 200
+
+
 def test_a_session_is_begun_by_this_services_page_alone(guarded: Service) -> None:
     body = {"token": SECRETS["read"]}
     for headers in (

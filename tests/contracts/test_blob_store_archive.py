@@ -49,6 +49,17 @@ def test_its_label_goes_with_it(store: BlobStore) -> None:
     assert store.label(name) == before
 
 
+def test_what_is_archived_can_be_given_another_label(store: BlobStore) -> None:
+    store.put(name := new_name(), DATA, b"old")
+    store.settle(name)
+    is_kept = store.label(name) == b"old"
+    store.put_away(name, SHA)
+    store.relabel(name, b"new")
+    assert store.label(name) == (b"new" if is_kept else b"")
+    store.bring_back(name, SHA)
+    assert store.label(name) == (b"new" if is_kept else b"")
+
+
 def test_what_is_not_what_it_must_be_stays(store: BlobStore) -> None:
     name = settled(store)
     assert store.put_away(name, bytes(32)) is False

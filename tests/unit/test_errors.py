@@ -60,6 +60,8 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
     ("forbidden", False, errors.Forbidden("The URL's time is over."), ["time is over"]),
     ("forbidden", False, errors.Forbidden("It lacks the scope.", "delete"), ["scope"]),
     ("unauthorized", False, errors.Unauthorized("Send a token."), ["token"]),
+    ("rate_limited", True, errors.RateLimited("uploads", "60 in a minute", 12),
+     ["uploads", "60 in a minute", "again in 12 s"]),
     ("quota_exceeded", False, errors.QuotaExceeded("quota_bytes", 10_000, 9_000, 2_000),
      ["10,000", "9,000", "2,000", "quota_bytes", "store", "Delete"]),
     ("quota_exceeded", False, errors.QuotaExceeded("owner_quota_files", 1_000, 1_000, 1),

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Request, Response
 from image_service.domain.tokens import TOKEN_BYTES, Keyring, Token, digest_of, make_token
 from image_service.errors import Forbidden, Unauthorized
 from image_service.web.access import Access, Caller
+from image_service.web.rates import Rates
 from image_service.web.sessions import COOKIE, Sessions
 
 TEXT = make_token(bytes(range(TOKEN_BYTES)))
@@ -48,6 +49,7 @@ class Door:
         self.access = Access(
             keyring,
             self.sessions,
+            Rates({}),
             **{"is_open_here": False, "is_read_only": False, **settings},
             public_url=public_url,
         )
