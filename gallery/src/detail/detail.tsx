@@ -59,7 +59,7 @@ export function Detail() {
   const name = one.image?.metadata.filename ?? listed?.filename ?? "Picture";
   return (
     <Dialog label={name} class="detail" onClose={closeImage} onKeyDown={onKeyDown}>
-      <div class="stage">
+      <div class="stage" {...useSwipe(() => to(previous), () => to(next))}>
         <StageBar position={position(index)} />
         {builds && preview ? (
           <PreviewStage preview={preview} name={name} />
@@ -116,6 +116,29 @@ export function Detail() {
       </aside>
     </Dialog>
   );
+}
+
+const SWIPE_PX = 56;
+
+/** Turn by a finger's stroke across the picture; two fingers are the browser's, to enlarge it. */
+function useSwipe(toLeft: () => void, toRight: () => void) {
+  const start = useRef<{ x: number; y: number } | null>(null);
+  return {
+    onTouchStart: (event: TouchEvent) => {
+      const touch = event.touches[0];
+      start.current = touch && event.touches.length === 1 ? { x: touch.clientX, y: touch.clientY } : null;
+    },
+    onTouchEnd: (event: TouchEvent) => {
+      const touch = event.changedTouches[0];
+      if (!start.current || !touch || (visualViewport?.scale ?? 1) > 1.01) return;
+      const dx = touch.clientX - start.current.x;
+      const dy = touch.clientY - start.current.y;
+      start.current = null;
+      if (Math.abs(dx) < SWIPE_PX || Math.abs(dx) < 2 * Math.abs(dy)) return;
+      if (dx > 0) toLeft();
+      else toRight();
+    },
+  };
 }
 
 function position(index: number): string {
