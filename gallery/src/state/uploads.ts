@@ -5,7 +5,6 @@ import type { Uploaded } from "../api/types";
 import { bytes } from "../text";
 import { showStored } from "./listings";
 import { session } from "./session";
-import { tell } from "./toasts";
 
 export type Phase = "waiting" | "sending" | "checking" | "stored" | "failed";
 
@@ -94,15 +93,7 @@ async function carry(upload: Upload): Promise<void> {
   } finally {
     running.delete(upload.id);
     pump();
-    tellWhenDone();
   }
-}
-
-function tellWhenDone(): void {
-  if (isUploading.value) return;
-  const failed = uploads.value.filter(({ phase }) => phase === "failed").length;
-  const stored = uploads.value.filter(({ phase }) => phase === "stored").length;
-  if (failed) tell(`${failed} of ${failed + stored} pictures could not be stored.`, { kind: "problem" });
 }
 
 /** Say at once what the service would say after the whole file has been sent. */
