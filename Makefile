@@ -5,10 +5,10 @@ VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench docs site test-all lint format clean
+.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 venv: ## create or update .venv
 	@$(PYTHON) -m scripts.venv
@@ -48,6 +48,12 @@ bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m benchmarks.health $(ARGS)
 	@$(VENV_PYTHON) -m benchmarks.analysis
 	@$(VENV_PYTHON) -m benchmarks.render_memory
+
+gallery: ## build the gallery from gallery/ (needs Node.js 20 or newer)
+	@cd gallery && npm ci --no-audit --no-fund && npm run check && npm run build
+
+screenshots: venv ## write docs/screenshots of the gallery, with real photos
+	@$(VENV_PYTHON) -m scripts.screenshots
 
 docs: venv ## write the pages that are made from config.yaml, errors.py and the options
 	@$(VENV_PYTHON) -m scripts.config_docs

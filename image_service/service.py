@@ -21,6 +21,7 @@ from .web import metrics
 from .web.problems import RETRY_AFTER_S, answers_problems
 from .web.provider import (
     ApiProvider,
+    GalleryProvider,
     OriginalsProvider,
     UploadsProvider,
     VariantPagesProvider,
@@ -40,6 +41,7 @@ class ImageService:
     originals = OriginalsProvider()
     variants = VariantPagesProvider()
     api = ApiProvider()
+    gallery = GalleryProvider()
     uploads = UploadsProvider()
     eager = EagerProvider()
     links = LinksProvider()
@@ -193,6 +195,17 @@ class ImageService:
     def get_upload(self, request: Request, image_id: str) -> Response:
         """Send an image's bytes, for urls stored from the original service."""
         return self.originals.original(request, image_id)
+
+    @http("GET,HEAD", "/")
+    def get_gallery(self, request: Request) -> Response:
+        """Send the page that shows the pictures."""
+        return self.gallery.page(request)
+
+    @http("GET,HEAD", "/gallery/<name>")
+    @answers_problems
+    def get_gallery_asset(self, request: Request, name: str) -> Response:
+        """Send a part of that page."""
+        return self.gallery.asset(request, name)
 
     @http("GET,HEAD", "/healthz")
     def get_liveness(self, request: Request) -> Response:  # noqa: ARG002

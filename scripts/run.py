@@ -12,7 +12,8 @@ from scripts.service import ServiceFailed
 POLL_S = 0.2
 
 NEXT_STEPS = """
-image_service is ready at {url} (Ctrl-C stops it). What next, in another terminal:
+image_service is ready at {url} (Ctrl-C stops it): open that to see and upload pictures.
+What next, in another terminal:
 
   {program} upload {photo}
   make demo     the whole job once on real photos

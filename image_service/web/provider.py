@@ -24,6 +24,7 @@ from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
 from .delivery import Originals, Sender
+from .gallery.pages import Gallery, built
 from .gate import Gate
 from .originals_gate import OriginalsGate
 from .problems import problem
@@ -112,6 +113,20 @@ class VariantPagesProvider(CoreProvider):
     def get_dependency(self, worker_ctx: Any) -> VariantPages:  # noqa: ARG002
         """See DependencyProvider."""
         return self._pages
+
+
+class GalleryProvider(CoreProvider):
+    """Injects Gallery: `gallery = GalleryProvider()`."""
+
+    _gallery: Gallery
+
+    def start(self) -> None:
+        """Read what was built, once."""
+        self._gallery = built()
+
+    def get_dependency(self, worker_ctx: Any) -> Gallery:  # noqa: ARG002
+        """See DependencyProvider."""
+        return self._gallery
 
 
 class ApiProvider(CoreProvider):

@@ -1,0 +1,59 @@
+import { useRef, useState } from "preact/hooks";
+import { tell } from "../state/toasts";
+import { Check, Copy } from "./icons";
+
+const SHOWN_MS = 1600;
+
+/** Put text on the clipboard, also where the page is not a secure one. */
+async function copy(text: string, near: HTMLElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Inside the dialog: what is outside of it cannot be selected.
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "sr-only";
+    near.append(field);
+    field.select();
+    const isDone = document.execCommand("copy");
+    field.remove();
+    return isDone;
+  }
+}
+
+interface CopyProps {
+  text: string;
+  label: string;
+  isSmall?: boolean;
+}
+
+export function CopyButton({ text, label, isSmall }: CopyProps) {
+  const [isDone, setDone] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  const onClick = async () => {
+    const isCopied = await copy(text, button.current!.parentElement!);
+    button.current?.focus();
+    if (!isCopied) return tell("The browser does not let this page copy.", { kind: "problem" });
+    setDone(true);
+    setTimeout(() => setDone(false), SHOWN_MS);
+  };
+  const Icon = isDone ? Check : Copy;
+  return (
+    <button
+      ref={button}
+      class={isSmall ? "icon-button small" : "button"}
+      aria-label={isSmall ? label : undefined}
+      title={isSmall ? label : undefined}
+      onClick={onClick}
+    >
+      <Icon size={isSmall ? 14 : 16} aria-hidden="true" />
+      {!isSmall && <span>{isDone ? "Copied" : label}</span>}
+      {isSmall && (
+        <span class="sr-only" role="status">
+          {isDone ? "Copied" : ""}
+        </span>
+      )}
+    </button>
+  );
+}
