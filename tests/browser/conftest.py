@@ -66,9 +66,12 @@ def _come_back_from(fiber: greenlet) -> None:
     hub.schedule_call_global(0.02, look)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A service that is open here, with a trash and four photos."""
+    """A service that is open here, with a trash and four photos.
+
+    No longer than a module lasts: on one broker it takes calls of other tests' services.
+    """
     site = Site(tmp_path_factory.mktemp("gallery"), broker_uri)
     with site.running(IMAGE_SERVICE_TRASH_RETENTION_DAYS="30"):
         for photo in sorted(PHOTOS.glob("*.[jp][pn]g")):
@@ -76,7 +79,7 @@ def site(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield site
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def closed_site(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service that wants a token. It has one picture."""
 
