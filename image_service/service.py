@@ -173,8 +173,7 @@ class ImageService:
         image = self.storage.get(image_id)
         if transform is None and expires_in_s is None:
             return self._replies.address(image)
-        path, expires_s = self.links.variant(image.id, transform, expires_in_s)
-        return replies.address(image, f"{self.app.settings.url_prefix}{path}", expires_s)
+        return self._replies.address(image, self.links.variant(image.id, transform, expires_in_s))
 
     @transfer_rpc
     @answers(replies.BLANK_DOWNLOAD)

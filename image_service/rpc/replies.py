@@ -59,10 +59,21 @@ class Replies:
         path = self._signed.path(image.id) if self._signed else f"/images/{quote(image.id)}"
         return f"{self._url_prefix}{path}"
 
-    def address(self, image: Image) -> dict[str, Any]:
-        """Return get_image_url's reply for the original."""
-        expires_s = self._signed.expires_s() if self._signed else None
-        return address(image, self.url(image), expires_s)
+    def address(
+        self, image: Image, variant: tuple[str, int | None] | None = None
+    ) -> dict[str, Any]:
+        """Return get_image_url's reply.
+
+        Args: variant: a variant's path and the Unix time it ends, as Links makes them; None for
+            the original.
+        """
+        if variant is None:
+            url, expires_s = self.url(image), self._signed.expires_s() if self._signed else None
+        else:
+            path, expires_s = variant
+            url = self._url_prefix + path
+        expires = None if expires_s is None else rfc3339(expires_s * 1000)
+        return {"success": True, "imageId": image.id, "url": url, "expiresAt": expires}
 
     def uploaded(self, image: Image) -> dict[str, Any]:
         """Return upload_image's reply."""
@@ -176,12 +187,6 @@ def _fingerprint(image: Image) -> dict[str, str | None]:
         "thumbhash": base64.b64encode(taken.thumbhash).decode(),
         "perceptualHash": f"{taken.perceptual_hash:016x}",
     }
-
-
-def address(image: Image, url: str, expires_s: int | None) -> dict[str, Any]:
-    """Return get_image_url's reply."""
-    expires = None if expires_s is None else rfc3339(expires_s * 1000)
-    return {"success": True, "imageId": image.id, "url": url, "expiresAt": expires}
 
 
 def found(image_ids: Mapping[str, str]) -> dict[str, Any]:

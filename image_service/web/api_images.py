@@ -10,7 +10,7 @@ from ..domain.image import parse_image_ref
 from ..domain.listing import parse_list_query
 from ..manager import StorageManager
 from ..rpc.downloads import Links
-from ..rpc.replies import Replies, address
+from ..rpc.replies import Replies
 from .access import Caller
 from .api import Route
 from .parameters import boolean, number, read_query, text
@@ -45,13 +45,11 @@ class ImagesApi:
         replies: Replies,
         thumbnails: Thumbnails,
         links: Links,
-        url_prefix: str,
     ) -> None:
         self._manager = manager
         self._replies = replies
         self._thumbnails = thumbnails
         self._links = links
-        self._url_prefix = url_prefix
 
     def routes(self) -> list[Route]:
         """Return what is answered here."""
@@ -92,10 +90,8 @@ class ImagesApi:
         image = self._manager.get(image_id)
         if not asked:
             return self._replies.address(image)
-        path, expires_s = self._links.variant(
-            image.id, asked.get("transform"), asked.get("expires_in_s")
-        )
-        return address(image, f"{self._url_prefix}{path}", expires_s)
+        variant = self._links.variant(image.id, asked.get("transform"), asked.get("expires_in_s"))
+        return self._replies.address(image, variant)
 
     def _with_thumbnails(
         self, reply: dict[str, Any], images: list[dict[str, Any]], widths: list[int]

@@ -151,9 +151,8 @@ class ApiProvider(CoreProvider):
         prefix = settings.url_prefix
         replies = Replies(prefix, app.signed_originals)
         links = Links(app.signer, settings.presets, lambda: app.clock.now_ms() // 1000)
-        signed = app.signed_originals
-        thumbnails = Thumbnails(app.signer, prefix, *([signed.expires_s] if signed else []))
-        images = ImagesApi(app.manager, replies, thumbnails, links, prefix)
+        thumbnails = Thumbnails(app.signer, prefix, app.signed_originals)
+        images = ImagesApi(app.manager, replies, thumbnails, links)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
         changes = ChangesApi(app.manager, replies, gate.bodies)
         parts = (images, changes, session, StoreApi(app))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..domain.arguments import integer
+from ..domain.original_url import SignedOriginals
 from ..domain.signing import Signer
 from ..errors import Forbidden, InvalidArgument
 from .parameters import number
@@ -25,15 +26,11 @@ def read_widths(name: str, value: str) -> list[int]:
 class Thumbnails:
     """Makes them, signed where there are keys."""
 
-    def __init__(
-        self, signer: Signer, prefix: str, expires_s: Callable[[], int | None] = lambda: None
-    ) -> None:
-        """Args:
-        prefix: what the urls begin with. expires_s: until when new ones are good, None for ever.
-        """
+    def __init__(self, signer: Signer, prefix: str, signed: SignedOriginals | None) -> None:
+        """Args: prefix: what the urls begin with. signed: they end when originals' urls do."""
         self._signer = signer
         self._prefix = prefix
-        self._expires_s = expires_s
+        self._signed = signed
 
     def add(self, images: Sequence[dict[str, Any]], widths: Sequence[int]) -> None:
         """Give each image, as replies have it, `thumbnails`: [{width, url}], one for each width.
@@ -41,8 +38,7 @@ class Thumbnails:
         Each fits into a square of that width, and is not larger than the original. Without keys,
         where unsigned ones are refused, there are none.
         """
-        expires_s = self._expires_s()
-        until = "" if expires_s is None else f"/exp:{expires_s}"
+        until = f"/exp:{self._signed.expires_s()}" if self._signed else ""
         for image in images:
             try:
                 image["thumbnails"] = [
