@@ -29,7 +29,6 @@ from .catalogue.migrate import upgrade
 from .catalogue.reserve import Reserve
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .config import read_settings
-from .domain.formats import Format
 from .domain.image import image_id_of
 from .domain.original_url import SignedOriginals
 from .domain.outcomes import Delivery
@@ -150,11 +149,6 @@ class Application:
         )
         self.engine = self._off_hub("engine", engine)
         self.manager = self._off_hub("manager", manager)
-        qualities = {
-            Format.JPEG: settings.quality_jpeg,
-            Format.WEBP: settings.quality_webp,
-            Format.AVIF: settings.quality_avif,
-        }
         renders = Renders(
             manager,
             renderer,
@@ -162,7 +156,7 @@ class Application:
             self.clock,
             keeps_mezzanines=settings.keeps_mezzanines,
         )
-        variants = Variants(manager, renders, cache, self.clock, qualities)
+        variants = Variants(manager, renders, cache, self.clock, settings.qualities)
         self.variants = self._off_hub("variants", variants)
         self.cache_counts = variants.counts
         # What of them needs no native thread.

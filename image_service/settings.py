@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from .domain.formats import Format
 from .domain.quota import Quota, Quotas
 from .domain.signing import read_keys
 from .domain.strip import Strip
@@ -310,6 +311,15 @@ class Settings(AccessSettings, BaseModel):
         if self.archive_dir is None:
             return None
         return (self.base_dir / self.archive_dir).absolute()
+
+    @property
+    def qualities(self) -> dict[Format, int]:
+        """Of variants in the lossy formats, where nothing else is asked for."""
+        return {
+            Format.JPEG: self.quality_jpeg,
+            Format.WEBP: self.quality_webp,
+            Format.AVIF: self.quality_avif,
+        }
 
     @property
     def watermark_files(self) -> dict[str, Path]:

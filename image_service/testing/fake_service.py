@@ -16,7 +16,6 @@ import msgpack
 from ..client.caller import SERVICE_NAME
 from ..client.errors import CallRefused, ServiceNotRunning
 from ..config import read_settings
-from ..domain.formats import Format
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Use
 from ..domain.outcomes import Delivery
@@ -97,7 +96,7 @@ class FakeService:
         renders = Renders(
             manager, InlineRenderer(limits), variant_store, clock, keeps_mezzanines=False
         )
-        variants = Variants(manager, renders, variant_store, clock, _qualities(settings))
+        variants = Variants(manager, renders, variant_store, clock, settings.qualities)
         self._service = _filled(
             storage=manager,
             app=_Application(settings, clock, manager, variants.counts),
@@ -151,14 +150,6 @@ def _manager(
         quotas=settings.quotas,
         strip=settings.strip_metadata,
     )
-
-
-def _qualities(settings: Settings) -> dict[Format, int]:
-    return {
-        Format.JPEG: settings.quality_jpeg,
-        Format.WEBP: settings.quality_webp,
-        Format.AVIF: settings.quality_avif,
-    }
 
 
 def _downloads(settings: Settings, manager: StorageManager, variants: Variants) -> Downloads:

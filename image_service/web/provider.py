@@ -61,20 +61,40 @@ class OriginalsProvider(CoreProvider):
         return _originals(self.core.app, self.gate.access)
 
 
-class VariantPagesProvider(CoreProvider):
-    """Answers `/img/…`: `variants = VariantPagesProvider()`.
+class ConnectionProvider(CoreProvider):
+    """Base of what answers in the connection's own green thread, rather than as a Nameko worker.
 
-    In the connection's own green thread rather than as a Nameko worker: of those there are few,
-    and requests that wait for a render would keep them from originals and RPC calls.
+    Of those there are few, and requests that wait, for a render or for their bodies, would keep
+    them from originals and RPC calls.
     """
 
     server = HttpServer()
     gate = Gate()
-    _pages: VariantPages
 
     def setup(self) -> None:
         """Have the server hand over what is asked for."""
         self.server.register_provider(self)
+
+    def stop(self) -> None:
+        """Let the server stop."""
+        self.server.unregister_provider(self)
+
+    def handle_request(self, request: Request) -> Response:
+        """See WebServer."""
+        try:
+            return self.respond(request)
+        except (ImageServiceError, HTTPException) as exc:
+            return problem(exc)
+
+    def respond(self, request: Request) -> Response:
+        """Return the answer. Raises: ImageServiceError, HTTPException."""
+        raise NotImplementedError
+
+
+class VariantPagesProvider(ConnectionProvider):
+    """Answers `/img/…`: `variants = VariantPagesProvider()`."""
+
+    _pages: VariantPages
 
     def start(self) -> None:
         """Make the one there is: it remembers paths."""
@@ -95,20 +115,13 @@ class VariantPagesProvider(CoreProvider):
             now_s=lambda: app.clock.now_ms() // 1000,
         )
 
-    def stop(self) -> None:
-        """Let the server stop."""
-        self.server.unregister_provider(self)
-
     def get_url_rule(self) -> Rule:
         """See WebServer."""
         return Rule("/img/<path:path>", methods=("GET", "HEAD"))
 
-    def handle_request(self, request: Request) -> Response:
-        """See WebServer."""
-        try:
-            return self._pages.variant(request)
-        except (ImageServiceError, HTTPException) as exc:
-            return problem(exc)
+    def respond(self, request: Request) -> Response:
+        """See ConnectionProvider."""
+        return self._pages.variant(request)
 
     def get_dependency(self, worker_ctx: Any) -> VariantPages:  # noqa: ARG002
         """See DependencyProvider."""
@@ -129,19 +142,10 @@ class GalleryProvider(CoreProvider):
         return self._gallery
 
 
-class ApiProvider(CoreProvider):
-    """Answers `/api/…`: `api = ApiProvider()`.
+class ApiProvider(ConnectionProvider):
+    """Answers `/api/…`: `api = ApiProvider()`."""
 
-    In the connection's own green thread, as VariantPagesProvider does: a body may take its time.
-    """
-
-    server = HttpServer()
-    gate = Gate()
     _api: Api
-
-    def setup(self) -> None:
-        """Have the server hand over what is asked for."""
-        self.server.register_provider(self)
 
     def start(self) -> None:
         """Make the one there is: it counts."""
@@ -159,20 +163,13 @@ class ApiProvider(CoreProvider):
         routes = [route for part in parts for route in part.routes()]
         self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
 
-    def stop(self) -> None:
-        """Let the server stop."""
-        self.server.unregister_provider(self)
-
     def get_url_rule(self) -> Rule:
         """See WebServer."""
         return Rule("/api/<path:path>", methods=_METHODS)
 
-    def handle_request(self, request: Request) -> Response:
-        """See WebServer."""
-        try:
-            return self._api.answer(request)
-        except (ImageServiceError, HTTPException) as exc:
-            return problem(exc)
+    def respond(self, request: Request) -> Response:
+        """See ConnectionProvider."""
+        return self._api.answer(request)
 
     def get_dependency(self, worker_ctx: Any) -> Api:  # noqa: ARG002
         """See DependencyProvider."""
@@ -186,20 +183,14 @@ def _tell_who_may_ask(settings: Settings) -> None:
         _log.warning("the HTTP API is closed: set tokens (`image-service make-token`)")
 
 
-class UploadsProvider(CoreProvider):
+class UploadsProvider(ConnectionProvider):
     """Answers `POST /images`: `uploads = UploadsProvider()`.
 
-    In the connection's own green thread, as ApiProvider does. Only what has come in waits for its
-    turn, and takes of the threads kept for it: slow clients hold nothing but their connections.
+    Only what has come in waits for its turn, and takes of the threads kept for it: slow clients
+    hold nothing but their connections.
     """
 
-    server = HttpServer()
-    gate = Gate()
     _uploads: Uploads
-
-    def setup(self) -> None:
-        """Have the server hand over what is asked for."""
-        self.server.register_provider(self)
 
     def start(self) -> None:
         """Make the one there is: it counts."""
@@ -218,20 +209,13 @@ class UploadsProvider(CoreProvider):
             room=Room(_ROOM_FOR_EACH * at_once * settings.max_upload_bytes),
         )
 
-    def stop(self) -> None:
-        """Let the server stop."""
-        self.server.unregister_provider(self)
-
     def get_url_rule(self) -> Rule:
         """See WebServer."""
         return Rule("/images", methods=("POST",))
 
-    def handle_request(self, request: Request) -> Response:
-        """See WebServer."""
-        try:
-            return self._uploads.upload(request)
-        except (ImageServiceError, HTTPException) as exc:
-            return problem(exc)
+    def respond(self, request: Request) -> Response:
+        """See ConnectionProvider."""
+        return self._uploads.upload(request)
 
     def get_dependency(self, worker_ctx: Any) -> Uploads:  # noqa: ARG002
         """See DependencyProvider."""

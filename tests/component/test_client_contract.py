@@ -20,7 +20,6 @@ from image_service.client import (
     ServiceNotRunning,
     SourceUnreadable,
 )
-from image_service.service import ImageService
 from image_service.testing import FakeImages, bmp, jpeg, png
 from tests.component.harness import Service, checksum_of
 
@@ -285,7 +284,6 @@ def test_calls_that_the_service_does_not_know_are_told(images: ImageApi) -> None
         images.call("get_image", image_id=ABSENT, colour="red")
 
 
-@pytest.mark.skipif(not hasattr(ImageService, "update_image"), reason="no update_image yet")
 def test_names_and_tags_can_be_changed(images: ImageApi) -> None:
     image = images.upload(new_png(), "a.png", tags=["old"], attributes={"k": "v"})
     changed = images.update(image.id, filename="b.png", tags=["new", "newer"])

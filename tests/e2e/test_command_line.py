@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from image_service.service import ImageService
 from image_service.testing import png
 from scripts import state
 from scripts.paths import ROOT
@@ -309,7 +308,6 @@ def test_the_shell_completes_commands(cli: CommandLine) -> None:
     assert done.stdout == "plain,undelete\n"
 
 
-@pytest.mark.skipif(not hasattr(ImageService, "update_image"), reason="no update_image yet")
 def test_tags_are_added_and_taken_away(cli: CommandLine) -> None:
     image_id = cli("upload", "-", "--name", "t.png", "-t", "a", stdin=png(seed=5800)).split()[0]
     assert cli("tag", image_id) == f"{image_id}  a\n"
