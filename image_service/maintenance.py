@@ -12,7 +12,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .application import SystemClock
 from .archive import Archive, Moves
+from .backends import CATALOGUE_FILE, Backends
 from .backup import BackupFolder
 from .backup_file import SUFFIX, BackupFile
 from .backup_format import Backup, Progress, found
@@ -20,7 +22,6 @@ from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import create_sqlite_engine
-from .dependencies import SystemClock
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery
 from .errors import StorageUnavailable
@@ -32,7 +33,7 @@ from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
-from .storage import HostLock, LeaseBook, LocalStore
+from .storage import LocalStore
 from .verify import Finding, Pace, Verification, Verifier
 
 
@@ -53,30 +54,28 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     Raises: StorageUnavailable when there is none.
     """
     folder = settings.state_path
-    file = folder / "catalogue.sqlite3"
+    file = folder / CATALOGUE_FILE
     if may_be_new:
         folder.mkdir(parents=True, exist_ok=True)
     elif not file.is_file():
         raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
-    leases, host_lock = LeaseBook(folder / "leases"), HostLock(folder / "host.lock")
     try:
-        host_lock.acquire()
-        lease = leases.acquire()
+        backends = Backends(settings)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
-    engine = create_sqlite_engine(file, timeout_s=settings.catalogue_timeout_s)
-    catalogue = SqlCatalogue(
-        engine, prepare=lambda: upgrade(engine), holder=lease.id, is_alive=leases.is_alive
-    )
     try:
-        catalogue.prepare()
-        store = LocalStore(settings.upload_path, leases, lease, archive=settings.archive_path)
-        store.prepare()
-        yield Parts(store, catalogue, file)
+        _claim(backends)
+        backends.prepare()
+        yield Parts(backends.store, backends.catalogue, file)
     finally:
-        catalogue.close()
-        lease.release()
-        host_lock.release()
+        backends.close()
+
+
+def _claim(backends: Backends) -> None:
+    try:
+        backends.claim()
+    except OSError as exc:
+        raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
 
 
 class VerifyRun:

@@ -64,7 +64,7 @@ class _Upload:
 class StorageManager:
     """Images in and out of a store and its catalogue, kept in step.
 
-    Its methods block, on disks and image workers: see `dependencies.OffHub`.
+    Its methods block, on disks and image workers: see `off_hub.OffHub`.
     """
 
     def __init__(

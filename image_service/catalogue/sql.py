@@ -57,7 +57,7 @@ _WALK = (
 
 
 class SqlCatalogue:
-    """A Catalogue on a SQLAlchemy engine. Its methods block: see `dependencies.OffHub`."""
+    """A Catalogue on a SQLAlchemy engine. Its methods block: see `off_hub.OffHub`."""
 
     def __init__(
         self,

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from eventlet import tpool
 
-from ..dependencies import Application, CoreProvider
+from ..application import Application
+from ..dependencies import CoreProvider
 from ..domain.image import Image
 from .downloads import Downloads, Links
 

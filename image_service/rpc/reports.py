@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from .. import __version__
-from ..dependencies import Application
+from ..application import Application
 from . import replies
 
 SERVICE_NAME = "image_service"

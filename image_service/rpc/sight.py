@@ -6,7 +6,7 @@ import re
 import time
 from typing import Any
 
-from ..dependencies import Application
+from ..application import Application
 from ..sight import calls
 from ..sight.meters import OTHER
 from ..sight.tracing import CARRIED

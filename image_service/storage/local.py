@@ -32,7 +32,7 @@ _LOOKS = 3
 
 
 class LocalStore:
-    """A BlobStore on a local file system. Its methods block: see `dependencies.OffHub`."""
+    """A BlobStore on a local file system. Its methods block: see `off_hub.OffHub`."""
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request
 
-from ..dependencies import Application
+from ..application import Application
 from ..rpc import reports
 from .access import Caller
 from .api import Route

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from .. import __version__
-from ..dependencies import Application
+from ..application import Application
 from ..domain.outcomes import Usage
 from ..errors import ImageServiceError
 from ..settings import Settings

@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 from werkzeug.wrappers import Request, Response
 
-from ..dependencies import Application, CoreProvider
+from ..application import Application
+from ..dependencies import CoreProvider
 from ..errors import ImageServiceError
 from ..rpc.downloads import Links
 from ..rpc.provider import beginning

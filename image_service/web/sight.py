@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from ..dependencies import Application
+from ..application import Application
 from ..sight import calls
 from ..sight.logs import redacted
 from ..sight.meters import HTTP_METHODS, OTHER

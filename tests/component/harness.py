@@ -20,7 +20,8 @@ import msgpack
 from nameko.containers import ServiceContainer
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from image_service.dependencies import Application, Core
+from image_service.application import Application
+from image_service.dependencies import Core
 from image_service.service import ImageService
 from scripts.rabbitmq import free_ports
 

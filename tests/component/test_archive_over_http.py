@@ -16,7 +16,7 @@ def test_clients_see_no_difference_and_bring_it_back(
     service = make_service(archive_dir=str(tmp_path / "cold"))
     data = noise(100, "png")
     image_id = service.upload(data)["imageId"]
-    name, store = f"{image_id}.png", service.app._local
+    name, store = f"{image_id}.png", service.app.store
     for ask in ("/images/{}", path("{}", "w:20")):
         assert store.put_away(name, bytes.fromhex(checksum_of(data).removeprefix("sha256:")))
         assert list((tmp_path / "cold").rglob("img_*"))
@@ -34,7 +34,7 @@ def test_while_the_disk_is_not_there_it_is_told_and_comes_back(
     data = noise(100, "png")
     image_id = service.upload(data)["imageId"]
     digest = bytes.fromhex(checksum_of(data).removeprefix("sha256:"))
-    assert service.app._local.put_away(f"{image_id}.png", digest)
+    assert service.app.store.put_away(f"{image_id}.png", digest)
     (tmp_path / "cold").rename(tmp_path / "unmounted")
     status, code, detail = problem(*service.get(f"/images/{image_id}"))
     assert (status, code) == (503, "storage_unavailable")

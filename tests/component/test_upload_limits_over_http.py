@@ -82,7 +82,7 @@ class Held:
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun = 0
         self._may_go_on = native.threading.Event()
-        store = service.app._local
+        store = service.app.store
         put = store.put
 
         def held(*args: Any) -> Any:

@@ -1,0 +1,279 @@
+"""Settings become a running application: everything one process of the service is made of."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar, cast
+
+from eventlet.semaphore import Semaphore
+
+from . import __version__
+from .backends import Backends
+from .backup_log import BackupLog
+from .domain.original_url import SignedOriginals
+from .domain.signing import Signer, read_keys
+from .eager import EagerVariants
+from .errors import StorageUnavailable
+from .flights import Flights
+from .health import Health
+from .imaging.decoders import accepted_formats
+from .imaging.engine import PooledEngine, PooledRenderer
+from .imaging.limits import Limits
+from .imaging.pool import WorkerPool
+from .imaging.watch import REASONS
+from .lulls import LullWork
+from .manager import StorageManager
+from .off_hub import Notices, OffHub
+from .renders import Renders
+from .scrub import Scrub, ScrubLog
+from .settings import Settings
+from .sight import tracing
+from .sight.logs import AccessLog
+from .sight.meters import Meters
+from .sight.watches import MeteredRenderer, PoolMeter
+from .storage import LocalVariants
+from .variants import Variant, Variants
+from .verify import Verifier
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_HEALTH_TIMEOUT_S = 0.8
+# Of the shared threads so many may wait for an image worker: reads and checks never do.
+_DECODES_AT_ONCE = 8
+_MAX_VARIANT_BYTES = 128 * 1024 * 1024
+
+
+class SystemClock:
+    """The Clock of the machine."""
+
+    def now_ms(self) -> int:
+        """See Clock.now_ms."""
+        return time.time_ns() // 1_000_000
+
+
+@dataclass
+class BrokerState:
+    """Which connections to the broker are consuming; told by the lanes."""
+
+    consuming: dict[str, bool] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise StorageUnavailable while a lane is not consuming."""
+        down = sorted(lane for lane, is_up in self.consuming.items() if not is_up)
+        if down:
+            raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")
+
+
+class Application:
+    """Everything one process of the service is made of."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started_s = time.monotonic()
+        self.broker = BrokerState()
+        self.clock = SystemClock()
+        self._notices = Notices()
+        self.meters = Meters()
+        self.access = AccessLog(settings.access_log)
+        self.tracing = tracing.create(__version__, _log.warning)
+        self.decoding = Semaphore(_DECODES_AT_ONCE)
+        self.accepted = accepted_formats()
+        self._backends = Backends(
+            settings, min_free_bytes=settings.min_free_bytes, committed=self.meters.committed
+        )
+        self.store, catalogue = self._backends.store, self._backends.catalogue
+        store = self.store
+        traced = self.tracing.traced
+        self._pool = self._create_pool()
+        engine = PooledEngine(self._pool)
+        self._cache = LocalVariants(
+            settings.cache_path,
+            max_bytes=settings.cache_bytes,
+            max_wait_s=settings.render_timeout_s,
+        )
+        self._render_pool = self._create_render_pool()
+        renderer = MeteredRenderer(
+            PooledRenderer(
+                self._render_pool, _watermarks(settings), shrink_on_load=settings.shrink_on_load
+            ),
+            self.meters,
+        )
+        cache = traced("cache", self._cache)
+        manager = StorageManager(
+            traced("storage", store),
+            traced("catalogue", catalogue),
+            engine,
+            self.clock,
+            cache,
+            max_upload_bytes=settings.max_upload_bytes,
+            idempotency_window_s=settings.idempotency_window_s,
+            trash_retention_days=settings.trash_retention_days,
+            retention_days=settings.retention_days,
+            quotas=settings.quotas,
+            strip=settings.strip_metadata,
+            accepted=self.accepted,
+        )
+        self.engine = self._off_hub("engine", engine)
+        self.manager = self._off_hub("manager", manager)
+        renders = Renders(
+            manager,
+            renderer,
+            cache,
+            self.clock,
+            keeps_mezzanines=settings.keeps_mezzanines,
+        )
+        variants = Variants(manager, renders, cache, self.clock, settings.qualities)
+        self.variants = self._off_hub("variants", variants)
+        self.cache_counts = variants.counts
+        # What of them needs no native thread.
+        self.variants_at_once = variants
+        self.renders: Flights[Variant | None] = Flights(
+            at_once=settings.render_worker_count,
+            max_waiting=settings.render_queue,
+            # The other half of the connections is for those that need not wait.
+            max_followers=settings.http_max_connections // 2,
+        )
+        self.eager = EagerVariants(
+            self.variants, self.renders, names=settings.eager_presets, presets=settings.presets
+        )
+        self.lulls = LullWork(
+            renders.would_leave, self._off_hub("renders", renders).leave, self.renders
+        )
+        self.signer = Signer(
+            read_keys(settings.signing_keys.get_secret_value()),
+            allow_unsigned=settings.opens_unsigned_variants,
+        )
+        self.signed_originals = (
+            SignedOriginals(
+                self.signer,
+                ttl_s=settings.signed_url_ttl_s,
+                now_s=lambda: self.clock.now_ms() // 1000,
+            )
+            if settings.require_signed_originals
+            else None
+        )
+        checks: dict[str, Callable[[], None]] = {
+            "storage": self._off_hub("storage", store).check,
+            "catalogue": self._off_hub("catalogue", catalogue).check,
+            "broker": self.broker.check,
+            "workers": functools.partial(_check_all, engine.check, renderer.check),
+        }
+        scrub = Scrub(
+            Verifier(store, catalogue),
+            ScrubLog(settings.state_path),
+            bytes_at_once=int(settings.scrub_bytes_per_s * settings.sweep_interval_s),
+            report=self._notices.add,
+        )
+        self.scrub = self._off_hub("scrub", scrub)
+        self.backups = self._off_hub("backups", BackupLog(settings.state_path))
+        self._integrity = scrub
+        self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
+        self._follow()
+
+    def start(self) -> None:
+        """Make what is missing, clear up after dead processes, start the workers."""
+        self._backends.claim()
+        self._pool.start()
+        self._render_pool.start()
+        self._backends.prepare()
+        self._cache.prepare()
+        if self.settings.opens_unsigned_variants:
+            _log.info(
+                "urls of variants need no signature%s: set signing_keys before others can reach it",
+                " from this machine" if self.settings.unsigned_variants == "auto" else "",
+            )
+        elif not self.settings.signing_keys.get_secret_value():
+            _log.warning("no variants are served: set signing_keys (`image-service make-key`)")
+        swept = self.manager.sweep()
+        if swept:
+            _log.info("removed %d file(s) that an interrupted request left behind", swept)
+        if self._backends.has_lost_its_catalogue():
+            _log.warning(
+                "the catalogue is empty and there are originals: was it lost? "
+                "`image-service restore` or `rebuild` brings it back"
+            )
+
+    @property
+    def integrity(self) -> dict[str, Any] | None:
+        """How the last verification of all images ended."""
+        return self._integrity.last
+
+    def stop(self) -> None:
+        """End the workers and let go of the store."""
+        self._pool.stop()
+        self._render_pool.stop()
+        self.tracing.stop()
+        self._cache.close()
+        self._backends.close()
+
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that look at uploads."""
+        return self._pool.pids()
+
+    def render_worker_pids(self) -> list[int]:
+        """Return the process ids of the workers that make variants."""
+        return self._render_pool.pids()
+
+    def _off_hub(self, name: str, blocking: T) -> T:
+        """Args: name: what a trace calls it."""
+        return self.tracing.traced(name, cast(T, OffHub(blocking, self._notices.tell)))
+
+    def _follow(self) -> None:
+        """Have the meters look at what changes by itself."""
+        meters, settings = self.meters, self.settings
+        meters.renders_queue.follow(lambda: self.renders.count)
+        meters.renders_queue_limit.follow(lambda: self.renders.limit)
+        meters.http_connections_limit.follow(lambda: settings.http_max_connections)
+        for name, pool in (("uploads", self._pool), ("renders", self._render_pool)):
+            meters.workers.follow(functools.partial(getattr, pool, "living"), (name,))
+            meters.workers_limit.follow(functools.partial(getattr, pool, "size"), (name,))
+            meters.workers_waiting.follow(functools.partial(getattr, pool, "waiting"), (name,))
+            limit = functools.partial(getattr, pool, "max_waiting")
+            meters.workers_waiting_limit.follow(limit, (name,))
+
+    def _create_render_pool(self) -> WorkerPool:
+        settings = self.settings
+        limits = replace(
+            Limits.of(settings),
+            worker_cpu_s=settings.render_cpu_s,
+            worker_memory_bytes=settings.render_memory_bytes,
+            # What comes back is no message: a large picture as PNG.
+            max_message_bytes=max(settings.max_message_bytes, _MAX_VARIANT_BYTES),
+        )
+        return WorkerPool(
+            limits,
+            workers=settings.render_worker_count,
+            max_waiting=settings.render_worker_count,  # the queue is before the native threads
+            timeout_s=settings.render_timeout_s,
+            jobs_before_restart=settings.worker_jobs_before_restart,
+            report=self._notices.add,
+            watch=PoolMeter(self.meters, "renders", REASONS),
+        )
+
+    def _create_pool(self) -> WorkerPool:
+        settings = self.settings
+        return WorkerPool(
+            Limits.of(settings),
+            workers=settings.image_worker_count,
+            max_waiting=settings.worker_queue,
+            timeout_s=settings.worker_timeout_s,
+            jobs_before_restart=settings.worker_jobs_before_restart,
+            report=self._notices.add,
+            watch=PoolMeter(self.meters, "uploads", REASONS),
+        )
+
+
+def _check_all(*checks: Callable[[], None]) -> None:
+    for check in checks:
+        check()
+
+
+def _watermarks(settings: Settings) -> dict[str, bytes]:
+    """Return the files of watermarks by name, that without one as ""."""
+    return {name: path.read_bytes() for name, path in settings.watermark_files.items()}

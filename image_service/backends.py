@@ -1,0 +1,107 @@
+"""Which engines the settings choose: where originals and the catalogue of a store are."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import functools
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from .catalogue import SqlCatalogue
+from .catalogue.migrate import upgrade
+from .catalogue.reserve import Reserve
+from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from .domain.image import image_id_of
+from .settings import Settings
+from .storage import HostLock, LeaseBook, LocalStore
+
+CATALOGUE_FILE = "catalogue.sqlite3"
+"""Where in state_dir the catalogue is."""
+
+_NAMES_LOOKED_AT = 1000
+
+
+class Backends:
+    """The store and the catalogue of one process, under its lease."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        min_free_bytes: int = 0,
+        committed: Callable[[float], object] = lambda _: None,
+    ) -> None:
+        """Args:
+        min_free_bytes: room on the disk that uploads must leave.
+        committed: see SqlCatalogue.
+        Raises: OSError where no lease can be taken.
+        """
+        self._settings = settings
+        folder = settings.state_path
+        self._host_lock = HostLock(folder / "host.lock")
+        self._leases = LeaseBook(folder / "leases")
+        self._lease = self._leases.acquire()
+        self.store = LocalStore(
+            settings.upload_path,
+            self._leases,
+            self._lease,
+            min_free_bytes=min_free_bytes,
+            archive=settings.archive_path,
+        )
+        self.catalogue_file = folder / CATALOGUE_FILE
+        self.catalogue = self._create_catalogue(committed)
+
+    def claim(self) -> None:
+        """Keep other machines out. Raises: StorageUnavailable when one is at it; OSError."""
+        self._host_lock.acquire()
+
+    def prepare(self) -> None:
+        """Make what is missing. Raises: StorageFull, StorageUnavailable."""
+        self.store.prepare()
+        self.catalogue.prepare()
+
+    def has_lost_its_catalogue(self) -> bool:
+        """Tell whether there are originals that nobody knows of, and no others."""
+        return not self.catalogue.used().files and any(
+            map(image_id_of, itertools.islice(self.store.names(), _NAMES_LOOKED_AT))
+        )
+
+    def close(self) -> None:
+        """Let go of all of it."""
+        self.catalogue.close()
+        # What a native thread may still be writing is left over once this process has ended, not
+        # before: the lease ends with it.
+        if self.store.is_at_rest:
+            self._lease.release()
+            self._host_lock.release()
+
+    def _create_catalogue(self, committed: Callable[[float], object]) -> SqlCatalogue:
+        file, timeout_s = self.catalogue_file, self._settings.catalogue_timeout_s
+        engine = create_sqlite_engine(file, timeout_s=timeout_s)
+        return SqlCatalogue(
+            engine,
+            prepare=functools.partial(_prepare_catalogue, file.parent, engine),
+            holder=self._lease.id,
+            is_alive=self._leases.is_alive,
+            writer=create_sqlite_writer(file, timeout_s=timeout_s),
+            reserve=Reserve(file.parent / "reserve"),
+            committed=committed,
+        )
+
+
+def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one(folder / "catalogue.lock"):
+        upgrade(engine)
+
+
+@contextlib.contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Keep the other processes of this machine out meanwhile."""
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
