@@ -133,6 +133,26 @@ class BlobStore(Protocol):
         """Return the bytes that can still be stored, as the file system tells it."""
 
 
+class Journal(Protocol):
+    """Names of blobs about which store and catalogue may disagree, and whose work each is.
+
+    For stores that cannot keep a blob under a provisional name of its own. Every method may raise
+    StorageFull or StorageUnavailable.
+    """
+
+    def begin(self, name: str) -> None:
+        """Note, durably, that this process is about to store or remove a blob."""
+
+    def end(self, name: str) -> None:
+        """Forget a name: store and catalogue agree. One that was not noted is no error."""
+
+    def left_over(self) -> list[str]:
+        """Return the names that processes noted which have died.
+
+        Each has been dead for so long that nothing it had begun can still happen.
+        """
+
+
 @dataclass(frozen=True)
 class RequestKey:
     """What makes two requests the same one.
