@@ -105,18 +105,13 @@ class Application:
             self.meters,
         )
         cache = traced("cache", self._cache)
-        manager = StorageManager(
+        manager = StorageManager.of(
+            settings,
             traced("storage", store),
             traced("catalogue", catalogue),
             engine,
             self.clock,
             cache,
-            max_upload_bytes=settings.max_upload_bytes,
-            idempotency_window_s=settings.idempotency_window_s,
-            trash_retention_days=settings.trash_retention_days,
-            retention_days=settings.retention_days,
-            quotas=settings.quotas,
-            strip=settings.strip_metadata,
             accepted=self.accepted,
         )
         self.engine = self._off_hub("engine", engine)

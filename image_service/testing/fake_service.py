@@ -92,7 +92,9 @@ class FakeService:
         settings = read_settings(config, Path())
         limits = Limits.of(settings)
         variant_store = MemoryVariants()
-        manager = _manager(settings, clock, variant_store, InlineEngine(limits))
+        manager = StorageManager.of(
+            settings, MemoryStore(), MemoryCatalogue(), InlineEngine(limits), clock, variant_store
+        )
         renders = Renders(
             manager, InlineRenderer(limits), variant_store, clock, keeps_mezzanines=False
         )
@@ -132,24 +134,6 @@ class FakeService:
             raise ServiceNotRunning(f"{SERVICE_NAME}.{name}")
         bound: Callable[..., dict[str, Any]] = getattr(self._service, name)
         return bound
-
-
-def _manager(
-    settings: Settings, clock: Clock, variants: MemoryVariants, engine: InlineEngine
-) -> StorageManager:
-    return StorageManager(
-        MemoryStore(),
-        MemoryCatalogue(),
-        engine,
-        clock,
-        variants,
-        max_upload_bytes=settings.max_upload_bytes,
-        idempotency_window_s=settings.idempotency_window_s,
-        trash_retention_days=settings.trash_retention_days,
-        retention_days=settings.retention_days,
-        quotas=settings.quotas,
-        strip=settings.strip_metadata,
-    )
 
 
 def _downloads(settings: Settings, manager: StorageManager, variants: Variants) -> Downloads:
