@@ -73,8 +73,10 @@ class BrokerState:
 class Application:
     """Everything one process of the service is made of."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_green: bool = True) -> None:
+        """Args: is_green: callers are green threads, which wait for native ones; else those."""
         self.settings = settings
+        self._is_green = is_green
         self.started_s = time.monotonic()
         self.broker = BrokerState()
         self.clock = SystemClock()
@@ -206,6 +208,7 @@ class Application:
         self.tracing.stop()
         self._cache.close()
         self._backends.close()
+        self._notices.tell()
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers that look at uploads."""
@@ -217,6 +220,8 @@ class Application:
 
     def _off_hub(self, name: str, blocking: T) -> T:
         """Args: name: what a trace calls it."""
+        if not self._is_green:
+            return blocking
         return self.tracing.traced(name, cast(T, OffHub(blocking, self._notices.tell)))
 
     def _follow(self) -> None:

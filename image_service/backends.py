@@ -25,6 +25,11 @@ CATALOGUE_FILE = "catalogue.sqlite3"
 _NAMES_LOOKED_AT = 1000
 
 
+def has_catalogue(settings: Settings) -> bool:
+    """Tell whether there is a store already where settings say."""
+    return (settings.state_path / CATALOGUE_FILE).is_file()
+
+
 class Backends:
     """The store and the catalogue of one process, under its lease."""
 
