@@ -176,8 +176,9 @@ class Application:
     def start(self) -> None:
         """Make what is missing, clear up after dead processes, start the workers."""
         self._backends.claim()
-        self._pool.start()
-        self._render_pool.start()
+        if self._is_green:  # a command that needs no workers is spared them
+            self._pool.start()
+            self._render_pool.start()
         self._backends.prepare()
         self._cache.prepare()
         if self.settings.opens_unsigned_variants:
