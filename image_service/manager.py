@@ -23,6 +23,7 @@ from .domain.ports import (
     MonthTotals,
     Page,
     TagCount,
+    Timeline,
 )
 from .domain.quota import Quotas, Used
 from .domain.strip import Strip
@@ -230,6 +231,14 @@ class StorageManager:
     def months(self) -> list[MonthTotals]:
         """See Catalogue.months."""
         return self._catalogue.months()
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """See Catalogue.timeline."""
+        return self._catalogue.timeline(query)
+
+    def changes(self) -> int:
+        """See Catalogue.changes."""
+        return self._catalogue.changes()
 
     def tags(self, prefix: object, limit: object) -> list[TagCount]:
         """Return the most frequent tags that begin with a text, whatever its case; "" for any.

@@ -13,25 +13,23 @@ import sqlalchemy as sa
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
-from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount
+from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount, Timeline
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import changes as image_changes
-from . import requests
-from .counts import change_totals, count, read_months, read_tags
-from .digests import find_digests, forget_sent, note_sent
+from . import moves, requests
+from .counts import read_months, read_tags
+from .digests import find_digests
 from .owners import used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
-from .tables import image_tags, images, listed, totals
+from .tables import images, listed, totals
+from .timeline import read_changes, read_timeline
 from .together import GroupCommit, Work, timed
 
 T = TypeVar("T")
-_IDS_AT_ONCE = 500
-_INSERT_IMAGE = sa.insert(images)
-_INSERT_TAGS = sa.insert(image_tags)
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
 _LIVE = images.c.deleted_ms.is_(None)
 _OLDEST_EQUAL = (
@@ -114,14 +112,14 @@ class SqlCatalogue:
             if quotas:
                 # In the transaction that holds the write lock: nobody can take the room meanwhile.
                 quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
-            _insert(connection, added, row)
+            moves.insert(connection, added, row)
             return added
 
         return self._write(work)
 
     def put_back(self, image: Image) -> None:
         """See Catalogue.put_back."""
-        self._write(functools.partial(_insert, image=image, row=to_row(image)))
+        self._write(functools.partial(moves.insert, image=image, row=to_row(image)))
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
@@ -139,7 +137,7 @@ class SqlCatalogue:
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
-            _delete(connection, image)
+            moves.delete(connection, image)
             self._finish(connection, [request] if request else [], to_row(image))
             return image
 
@@ -167,7 +165,7 @@ class SqlCatalogue:
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
-            trashed = _moved(connection, image, deleted_ms)
+            trashed = moves.moved(connection, image, deleted_ms)
             self._finish(connection, [request] if request else [], to_row(trashed))
             return trashed
 
@@ -180,7 +178,7 @@ class SqlCatalogue:
             image = _find(connection, image_id)
             if image is None or image.deleted_ms is None:
                 return None
-            return _moved(connection, image, None)
+            return moves.moved(connection, image, None)
 
         return self._write_on_full_disk(work)
 
@@ -199,7 +197,7 @@ class SqlCatalogue:
 
         def work(connection: sa.Connection) -> None:
             if _find(connection, image.id):
-                _delete(connection, image)
+                moves.delete(connection, image)
             requests.forget_image(connection, image.id)
 
         self._write_on_full_disk(work)
@@ -236,6 +234,14 @@ class SqlCatalogue:
     def months(self) -> list[MonthTotals]:
         """See Catalogue.months."""
         return self._read(read_months)
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """See Catalogue.timeline."""
+        return self._read(functools.partial(read_timeline, query=query))
+
+    def changes(self) -> int:
+        """See Catalogue.changes."""
+        return self._read(read_changes)
 
     def tags(self, prefix: str, limit: int) -> list[TagCount]:
         """See Catalogue.tags."""
@@ -274,11 +280,11 @@ class SqlCatalogue:
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
-        return self._read(functools.partial(_among, ids=list(image_ids)))
+        return self._read(functools.partial(moves.among, ids=list(image_ids)))
 
     def trashed(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.trashed."""
-        return self._read(functools.partial(_among, ids=list(image_ids), condition=~_LIVE))
+        return self._read(functools.partial(moves.among, ids=list(image_ids), condition=~_LIVE))
 
     def find_request(self, request: RequestKey) -> Image | None:
         """See Catalogue.find_request."""
@@ -353,47 +359,6 @@ def _images(connection: sa.Connection, statement: sa.Select[Any]) -> list[Image]
 def _find(connection: sa.Connection, image_id: str) -> Image | None:
     row = connection.execute(_BY_ID, {"image_id": image_id}).mappings().first()
     return None if row is None else from_row(dict(row))
-
-
-def _among(
-    connection: sa.Connection, ids: list[str], condition: sa.ColumnElement[bool] | None = None
-) -> set[str]:
-    """Return those of ids that are there and meet a condition."""
-    found: set[str] = set()
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        statement = sa.select(images.c.id).where(images.c.id.in_(ids[start : start + _IDS_AT_ONCE]))
-        found.update(
-            connection.scalars(statement if condition is None else statement.where(condition))
-        )
-    return found
-
-
-def _insert(connection: sa.Connection, image: Image, row: dict[str, Any]) -> None:
-    connection.execute(_INSERT_IMAGE, row)
-    if image.tags:
-        rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
-        connection.execute(_INSERT_TAGS, rows)
-    note_sent(connection, image)
-    count(connection, image, +1)
-
-
-def _delete(connection: sa.Connection, image: Image) -> None:
-    connection.execute(sa.delete(images).where(images.c.id == image.id))
-    if image.tags:
-        connection.execute(sa.delete(image_tags).where(image_tags.c.image_id == image.id))
-    forget_sent(connection, image)
-    count(connection, image, -1)
-
-
-def _moved(connection: sa.Connection, image: Image, deleted_ms: int | None) -> Image:
-    """Put an image into the trash, or for None take it out."""
-    connection.execute(
-        sa.update(images).where(images.c.id == image.id).values(deleted_ms=deleted_ms)
-    )
-    moved = dataclasses.replace(image, deleted_ms=deleted_ms)
-    change_totals(connection, image, -1)
-    change_totals(connection, moved, +1)
-    return moved
 
 
 def _has_vanished(exc: sa.exc.OperationalError) -> bool:

@@ -97,6 +97,9 @@ totals = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("trashed_files", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("trashed_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # How often images of this format came, went or were changed: here, for this row is written
+    # with each of them anyway.
+    sa.Column("changes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sqlite_with_rowid=False,
 )
 """What there is of each format: files and bytes of the living, and of those in the trash."""

@@ -17,10 +17,7 @@ from .parameters import boolean, number, read_query, text
 from .thumbnails import Thumbnails, read_widths
 
 _THUMBNAILS = {"thumbnails": read_widths}
-_LIST = {
-    "limit": number,
-    "cursor": text,
-    "order": text,
+FILTERS = {
     "format": text,
     "tag": text,
     "filename": text,
@@ -29,6 +26,15 @@ _LIST = {
     "min_bytes": number,
     "max_bytes": number,
     "trashed": boolean,
+}
+"""What narrows a listing, in the words of list_images."""
+
+_LIST = {
+    "limit": number,
+    "cursor": text,
+    "skip": number,
+    "order": text,
+    **FILTERS,
     **_THUMBNAILS,
 }
 _SIMILAR = {"max_distance": number, "limit": number, **_THUMBNAILS}
@@ -62,7 +68,7 @@ class ImagesApi:
         ]
 
     def page(self, request: Request, caller: Caller) -> dict[str, Any]:  # noqa: ARG002
-        """Answer as list_images."""
+        """Answer as list_images; `skip` leaves out images at the beginning."""
         asked = read_query(request, _LIST)
         widths = asked.pop("thumbnails", [])
         query = parse_list_query(**asked)

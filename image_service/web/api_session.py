@@ -90,4 +90,5 @@ class SessionApi:
             },
             "version": __version__,
             "trashRetentionDays": settings.trash_retention_days,
+            "urlsLastS": settings.signed_url_ttl_s if settings.require_signed_originals else None,
         }

@@ -24,6 +24,7 @@ from .api_changes import ChangesApi
 from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
+from .api_timeline import TimelineApi
 from .delivery import Originals, Sender
 from .gallery.pages import Gallery, built
 from .gate import Gate
@@ -160,7 +161,7 @@ class ApiProvider(ConnectionProvider):
         images = ImagesApi(app.manager, replies, thumbnails, links)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
         changes = ChangesApi(app.manager, replies, gate.bodies)
-        parts = (images, changes, session, StoreApi(app))
+        parts = (images, changes, session, StoreApi(app), TimelineApi(app.manager))
         routes = [route for part in parts for route in part.routes()]
         self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
 
