@@ -50,7 +50,6 @@ class Trace:
     def __init__(self, span: Span) -> None:
         self.span = span
         self.parts: list[Part] = []
-        self.id = format(span.get_span_context().trace_id, "032x")
 
 
 _within: ContextVar[Part | None] = ContextVar("image_service_part", default=None)
@@ -144,6 +143,7 @@ class Tracing:
         )
         if span.is_recording():
             call.trace = Trace(span)
+            call.trace_id = format(span.get_span_context().trace_id, "032x")
 
     def carried_by(self, call: Call | None) -> dict[str, str]:
         """Return the headers that say which trace a call belongs to."""
