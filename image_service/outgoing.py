@@ -32,7 +32,10 @@ class Outgoing:
         """
         if not self._turn.take():
             return Taken(None, self._outbox.backlog())
-        return Taken(self._outbox.waiting(AT_ONCE, besides), self._outbox.backlog(besides))
+        events = self._outbox.waiting(AT_ONCE, besides)
+        if len(events) == AT_ONCE:
+            return Taken(events, self._outbox.backlog(besides))
+        return Taken(events, Backlog(len(events), events[0].occurred_ms if events else None))
 
     def forget(self, events: Collection[Event]) -> None:
         """See Outbox.forget. Raises: StorageFull, StorageUnavailable."""

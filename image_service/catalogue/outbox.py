@@ -73,11 +73,11 @@ class Announcer:
 
     def forget(self, connection: sa.Connection, events: Collection[Event]) -> None:
         """See Outbox.forget."""
+        rows = [{"of_number": event.number, "of_id": event.id} for event in events]
+        if connection.execute(_FORGET, rows).rowcount == len(rows):
+            return
         for event in events:
-            row = {"of_number": event.number, "of_id": event.id}
-            if not connection.execute(_FORGET, row).rowcount and self._is_withdrawn(
-                connection, event
-            ):
+            if self._is_withdrawn(connection, event):
                 self._write(connection, EventType.DELETED, to_row(event.image), event.cause)
 
     def _is_withdrawn(self, connection: sa.Connection, event: Event) -> bool:

@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
+import eventlet
 from eventlet.semaphore import Semaphore
 from kombu.utils.functional import fxrange
 
 from ..application import EventsState
-from ..domain.events import Event
+from ..domain.events import Backlog, Event
 from ..errors import ImageServiceError
-from ..outgoing import Outgoing
+from ..outgoing import AT_ONCE, Outgoing
 from ..sight import calls, logs
 from ..sight.meters import Meters
 from .messages import Message
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 # What is told is forgotten a little later: each time is a commit, which uploads would wait for.
 _FORGET_AFTER_S = 0.25
 _FORGET_AT = 500
+# A look costs as much as telling a few events: under load those of so long are told together.
+_SPACE_S = 0.05
 _PAUSES_S = {"start": 0.5, "stop": 10.0, "step": 1.0}
 
 
@@ -64,19 +67,20 @@ class Publisher:
         self._poll_s = poll_s
         self._news = Semaphore(0)
         self._told: dict[int, Event] = {}
-        self._forget_at_s = 0.0
+        self._forget_at_s = self._looked_s = 0.0
         self._pauses = self._new_pauses()
         self._is_failing = False
+        self._is_ours = True
         self._is_stopping = False
 
     def wake(self) -> None:
         """Have it look at once. On the hub."""
-        if self._news.balance <= 0:
+        if self._news.balance <= 0 and self._is_ours:
             self._news.release()
 
     def stop(self) -> None:
         """Have run() tell what waits, and end."""
-        self._is_stopping = True
+        self._is_stopping = self._is_ours = True
         self.wake()
 
     def run(self) -> None:
@@ -110,6 +114,9 @@ class Publisher:
         if self._told:
             wait_s = min(wait_s, self._forget_at_s - time.monotonic())
         self._news.acquire(timeout=max(0.0, wait_s))
+        space_s = self._looked_s + _SPACE_S - time.monotonic()
+        if space_s > 0 and not self._is_stopping:
+            eventlet.sleep(space_s)
 
     def _try(self) -> float:
         """Tell what there is; return for how many seconds to pause, 0 where it went well."""
@@ -129,19 +136,22 @@ class Publisher:
 
     def _tell_all(self) -> bool:
         """Tell what waits; return False where the broker refuses some of it."""
-        while True:
+        is_more = True
+        while is_more:
+            self._looked_s = time.monotonic()
             taken = self._outgoing.take(tuple(self._told))
             self._state.backlog = taken.backlog
-            if taken.events is None:  # another process tells them
+            self._is_ours = taken.events is not None
+            if taken.events is None:  # another process tells them, and looks every poll_s
                 self._told.clear()
                 self._line.close()
                 return True
-            if not taken.events:
-                break
-            if not self._send(list(first_of_each_image(taken.events))):
+            first = list(first_of_each_image(taken.events))
+            if first and not self._send(first):
                 return False
+            is_more = len(first) < len(taken.events) or len(taken.events) == AT_ONCE
             self._forget_if_due()
-        self._forget_if_due()
+        self._state.backlog = Backlog()
         self._line.keep_alive()
         return True
 
