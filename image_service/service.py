@@ -11,6 +11,7 @@ from .dependencies import ApplicationProvider, DeliveryProvider, StorageProvider
 from .domain.arguments import flag
 from .domain.image import parse_image_ref
 from .domain.listing import MAX_LIMIT, ListQuery, parse_list_query
+from .events import EventsProvider
 from .housekeeping import housekeeping
 from .memory import give_back_freed
 from .rpc import replies, reports, rpc, transfer_rpc
@@ -46,6 +47,7 @@ class ImageService:
     eager = EagerProvider()
     links = LinksProvider()
     downloads = DownloadsProvider()
+    events = EventsProvider()
 
     @transfer_rpc
     @answers(replies.BLANK_UPLOAD)

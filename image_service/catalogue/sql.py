@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from ..domain.events import EventType
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
@@ -20,6 +21,7 @@ from . import changes as image_changes
 from . import moves, requests
 from .counts import read_months, read_tags
 from .digests import find_digests
+from .outbox import Announcer, SqlOutbox
 from .owners import used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
@@ -67,6 +69,7 @@ class SqlCatalogue:
         writer: sa.Engine | None = None,
         reserve: Reserve | None = None,
         committed: Callable[[float], object] = lambda _: None,
+        events: Announcer | None = None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
@@ -74,7 +77,10 @@ class SqlCatalogue:
         writer: an engine for transactions that write, used by one thread at a time.
         reserve: room for deletions on a full disk.
         committed: is told of each transaction that wrote, and how many seconds it took.
+        events: writes the events of changes.
         """
+        self._events = events or Announcer()
+        self.outbox = SqlOutbox(self._events, self._read, self._write_on_full_disk)
         self._engine = engine
         self._writer = writer or engine
         self._prepare = prepare
@@ -103,6 +109,7 @@ class SqlCatalogue:
         self, image: Image, asked: Collection[RequestKey] = (), quotas: Quotas | None = None
     ) -> Image:
         """See Catalogue.add."""
+        tell = self._events.of(EventType.UPLOADED)
 
         def work(connection: sa.Connection) -> Image:
             oldest = connection.scalar(_OLDEST_EQUAL, {"digest": image.sha256})
@@ -113,9 +120,10 @@ class SqlCatalogue:
                 # In the transaction that holds the write lock: nobody can take the room meanwhile.
                 quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
             moves.insert(connection, added, row)
+            tell(connection, row)
             return added
 
-        return self._write(work)
+        return self._announced(self._write(work))
 
     def put_back(self, image: Image) -> None:
         """See Catalogue.put_back."""
@@ -130,6 +138,7 @@ class SqlCatalogue:
         self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
     ) -> Image | None:
         """See Catalogue.remove."""
+        tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
@@ -138,26 +147,34 @@ class SqlCatalogue:
                     requests.raise_if_done(connection, request)
                 return None
             moves.delete(connection, image)
-            self._finish(connection, [request] if request else [], to_row(image))
+            row = to_row(image)
+            self._finish(connection, [request] if request else [], row)
+            if image.deleted_ms is None:  # else it was told when it went into the trash
+                tell(connection, row)
             return image
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def change(self, image_id: str, changes: Changes) -> Image | None:
         """See Catalogue.change."""
+        tell = self._events.of(EventType.UPDATED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
             if image is None or image.deleted_ms is not None:
                 return None
-            return image_changes.change(connection, image, changes)
+            changed = image_changes.change(connection, image, changes)
+            if changed != image:
+                tell(connection, to_row(changed))
+            return changed
 
-        return self._write(work)
+        return self._announced(self._write(work))
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None
     ) -> Image | None:
         """See Catalogue.trash."""
+        tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
@@ -166,21 +183,26 @@ class SqlCatalogue:
                     requests.raise_if_done(connection, request)
                 return None
             trashed = moves.moved(connection, image, deleted_ms)
-            self._finish(connection, [request] if request else [], to_row(trashed))
+            row = to_row(trashed)
+            self._finish(connection, [request] if request else [], row)
+            tell(connection, row)
             return trashed
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def restore(self, image_id: str) -> Image | None:
         """See Catalogue.restore."""
+        tell = self._events.of(EventType.RESTORED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
             if image is None or image.deleted_ms is None:
                 return None
-            return moves.moved(connection, image, None)
+            restored = moves.moved(connection, image, None)
+            tell(connection, to_row(restored))
+            return restored
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
         """See Catalogue.trashed_before."""
@@ -196,8 +218,10 @@ class SqlCatalogue:
         """See Catalogue.withdraw."""
 
         def work(connection: sa.Connection) -> None:
-            if _find(connection, image.id):
+            added = _find(connection, image.id)
+            if added:
                 moves.delete(connection, image)
+            self._events.withdraw(connection, to_row(added) if added else None)
             requests.forget_image(connection, image.id)
 
         self._write_on_full_disk(work)
@@ -312,6 +336,11 @@ class SqlCatalogue:
     def check(self) -> None:
         """See Catalogue.check."""
         self._read(functools.partial(count_all, query=ListQuery()))
+
+    def _announced(self, result: T) -> T:
+        """Have what was written with a change told at once."""
+        self._events.committed()
+        return result
 
     def _finish(
         self, connection: sa.Connection, asked: Collection[RequestKey], row: dict[str, Any]

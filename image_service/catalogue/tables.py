@@ -156,3 +156,27 @@ requests = sa.Table(
     sa.Index(None, "image_id"),
     sqlite_with_rowid=False,
 )
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    # Drawn after the change has locked its image's row: in order for each image. Of different
+    # images a lower one may be committed later, so nobody may go on from the last one seen.
+    sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("id", sa.String(32), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("image_id", sa.String(50), nullable=False),
+    sa.Column("occurred_ms", sa.BigInteger, nullable=False),
+    # The call that it comes of, and its trace; empty where there is none.
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("traceparent", sa.String(55), nullable=False),
+    # The image as JSON, as records.to_snapshot() makes it; without what was too long.
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("is_partial", sa.Boolean, nullable=False),
+)
+"""Events that wait for the broker; a row goes when it has been told."""

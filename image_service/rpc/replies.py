@@ -42,7 +42,7 @@ BLANK_STORAGE = {
 BLANK_HEALTH = {
     "success": False, "status": "unavailable", "service": "image_service", "version": "",
     "timestamp": "", "uptimeSeconds": 0, "checks": {},
-    "integrity": None,
+    "integrity": None, "events": None,
 }  # fmt: skip
 
 
@@ -264,6 +264,7 @@ def health(
     now_ms: int,
     uptime_s: float,
     integrity: dict[str, Any] | None = None,
+    events: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return health_check's reply."""
     checks = {
@@ -279,4 +280,5 @@ def health(
         "uptimeSeconds": round(uptime_s, 3),
         "checks": checks,
         "integrity": integrity,
+        "events": events,
     }

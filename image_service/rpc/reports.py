@@ -21,7 +21,15 @@ def health(app: Application) -> dict[str, Any]:
         now_ms=app.clock.now_ms(),
         uptime_s=time.monotonic() - app.started_s,
         integrity=app.integrity,
+        events=_events(app),
     )
+
+
+def _events(app: Application) -> dict[str, Any] | None:
+    if not app.settings.events:
+        return None
+    age_s = app.events.oldest_age_s(app.clock.now_ms())
+    return {"waiting": app.events.backlog.count, "oldestSeconds": round(age_s, 3)}
 
 
 def storage_info(app: Application, owner: object) -> dict[str, Any]:
