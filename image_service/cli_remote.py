@@ -33,7 +33,7 @@ transform_option = click.option(
     "--transform",
     help="Options of a variant, as rs:fit:400:400/f:webp (docs/variants.md); else the original.",
 )
-_OPTIONS = (
+REMOTE_OPTIONS = (
     click.option("--amqp-uri", default="", help="The broker; else AMQP_URI, or what runs here."),
     click.option(
         "--config",
@@ -76,7 +76,7 @@ def remote(command: Command, attempts: int = 2) -> Command:
         with told(), _client(where, attempts, timeout_s, owner) as images:
             return command(images, *args, **options)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(REMOTE_OPTIONS):
         connecting = option(connecting)
     return connecting  # type: ignore[return-value]
 
