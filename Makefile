@@ -55,11 +55,14 @@ gallery: ## build the gallery from gallery/ (needs Node.js 20 or newer)
 screenshots: venv ## write docs/screenshots of the gallery, with real photos
 	@$(VENV_PYTHON) -m scripts.screenshots
 
-docs: venv ## write the pages that are made from config.yaml, errors.py and the options
+docs: venv ## write what pages say that is made from the code and config.yaml
 	@$(VENV_PYTHON) -m scripts.config_docs
 	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
 	@$(VENV_PYTHON) -m scripts.metrics_docs
+	@$(VENV_PYTHON) -m scripts.cli_docs
+	@$(VENV_PYTHON) -m scripts.http_docs
+	@$(VENV_PYTHON) -m scripts.rpc_docs
 
 site: venv ## build the documentation as a site in .run/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
@@ -77,6 +80,9 @@ lint: venv ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
 	@$(VENV_PYTHON) -m scripts.metrics_docs --check
+	@$(VENV_PYTHON) -m scripts.cli_docs --check
+	@$(VENV_PYTHON) -m scripts.http_docs --check
+	@$(VENV_PYTHON) -m scripts.rpc_docs --check
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .

@@ -20,6 +20,7 @@ from ..rpc.replies import Replies
 from ..settings import Settings
 from .access import Access
 from .api import Api
+from .api_about import AboutApi
 from .api_changes import ChangesApi
 from .api_images import ImagesApi
 from .api_session import SessionApi
@@ -163,7 +164,8 @@ class ApiProvider(ConnectionProvider):
         changes = ChangesApi(app.manager, replies, gate.bodies)
         parts = (images, changes, session, StoreApi(app), TimelineApi(app.manager))
         routes = [route for part in parts for route in part.routes()]
-        self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
+        about = AboutApi(self.container.service_cls, routes, prefix, cast(Any, tpool.execute))
+        self._api = Api(gate.access, [*routes, *about.routes()], Semaphore(_CALLS_AT_ONCE))
 
     def get_url_rule(self) -> Rule:
         """See WebServer."""
