@@ -25,16 +25,13 @@ class Outgoing:
         self._outbox = outbox
         self._turn = turn
 
-    def take(self, besides: Collection[int] = ()) -> Taken:
-        """Return what is to be told next. Args: besides: numbers of events that are told.
-
-        Raises: StorageUnavailable.
-        """
+    def take(self) -> Taken:
+        """Return what is to be told next. Raises: StorageUnavailable."""
         if not self._turn.take():
             return Taken(None, self._outbox.backlog())
-        events = self._outbox.waiting(AT_ONCE, besides)
+        events = self._outbox.waiting(AT_ONCE)
         if len(events) == AT_ONCE:
-            return Taken(events, self._outbox.backlog(besides))
+            return Taken(events, self._outbox.backlog())
         return Taken(events, Backlog(len(events), events[0].occurred_ms if events else None))
 
     def forget(self, events: Collection[Event]) -> None:

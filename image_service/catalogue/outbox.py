@@ -29,15 +29,8 @@ _WITHDRAW = sa.delete(outbox).where(_OF_IMAGE)
 _FORGET = sa.delete(outbox).where(
     outbox.c.number == sa.bindparam("of_number"), outbox.c.id == sa.bindparam("of_id")
 )
-_NUMBERS: sa.BindParameter[int] = sa.bindparam("besides", expanding=True)
-_OTHERS = outbox.c.number.not_in(_NUMBERS)
-_FIRST = sa.select(outbox).where(_OTHERS).order_by(outbox.c.number).limit(sa.bindparam("at_most"))
-_OLDEST = (
-    sa.select(outbox.c.number, outbox.c.occurred_ms)
-    .where(_OTHERS)
-    .order_by(outbox.c.number)
-    .limit(1)
-)
+_FIRST = sa.select(outbox).order_by(outbox.c.number).limit(sa.bindparam("at_most"))
+_OLDEST = sa.select(outbox.c.number, outbox.c.occurred_ms).order_by(outbox.c.number).limit(1)
 _LAST = sa.select(sa.func.max(outbox.c.number))
 _KNOWN = sa.select(images.c.id).where(images.c.id == sa.bindparam("of_image"))
 
@@ -125,14 +118,14 @@ class SqlOutbox:
         self._read = read
         self._write = write
 
-    def waiting(self, limit: int, besides: Collection[int] = ()) -> list[Event]:
+    def waiting(self, limit: int) -> list[Event]:
         """See Outbox.waiting."""
-        found: list[Event] = self._read(partial(_waiting, limit=limit, besides=besides))
+        found: list[Event] = self._read(partial(_waiting, limit=limit))
         return found
 
-    def backlog(self, besides: Collection[int] = ()) -> Backlog:
+    def backlog(self) -> Backlog:
         """See Outbox.backlog."""
-        found: Backlog = self._read(partial(_backlog, besides=besides))
+        found: Backlog = self._read(_backlog)
         return found
 
     def forget(self, events: Collection[Event]) -> None:
@@ -140,8 +133,8 @@ class SqlOutbox:
         self._write(partial(self._announcer.forget, events=events))
 
 
-def _waiting(connection: sa.Connection, limit: int, besides: Collection[int]) -> list[Event]:
-    rows = connection.execute(_FIRST, {"at_most": limit, "besides": list(besides)})
+def _waiting(connection: sa.Connection, limit: int) -> list[Event]:
+    rows = connection.execute(_FIRST, {"at_most": limit})
     return [
         Event(
             row.number,
@@ -156,8 +149,8 @@ def _waiting(connection: sa.Connection, limit: int, besides: Collection[int]) ->
     ]
 
 
-def _backlog(connection: sa.Connection, besides: Collection[int]) -> Backlog:
-    first = connection.execute(_OLDEST, {"besides": list(besides)}).first()
+def _backlog(connection: sa.Connection) -> Backlog:
+    first = connection.execute(_OLDEST).first()
     if first is None:
         return Backlog()
     return Backlog((connection.scalar(_LAST) or 0) - first.number + 1, first.occurred_ms)

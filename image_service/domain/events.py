@@ -61,10 +61,10 @@ class Outbox(Protocol):
     Every method may raise StorageFull or StorageUnavailable.
     """
 
-    def waiting(self, limit: int, besides: Collection[int] = ()) -> list[Event]:
-        """Return the first of them in order. Args: besides: numbers of those that are known."""
+    def waiting(self, limit: int) -> list[Event]:
+        """Return the first of them, in order."""
 
-    def backlog(self, besides: Collection[int] = ()) -> Backlog:
+    def backlog(self) -> Backlog:
         """Return how many wait and since when, in constant time."""
 
     def forget(self, events: Collection[Event]) -> None:

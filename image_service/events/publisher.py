@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from kombu.utils.functional import fxrange
 
 from ..application import EventsState
 from ..domain.events import Backlog, Event
-from ..errors import ImageServiceError
 from ..outgoing import AT_ONCE, Outgoing
 from ..sight import calls, logs
 from ..sight.meters import Meters
@@ -22,11 +21,9 @@ from .messages import Message
 
 _log = logging.getLogger(__name__)
 
-# What is told is forgotten a little later: each time is a commit, which uploads would wait for.
-_FORGET_AFTER_S = 0.25
-_FORGET_AT = 500
-# A look costs as much as telling a few events: under load those of so long are told together.
-_SPACE_S = 0.05
+# The first event is told at once, those that follow together: a look and the commit that forgets
+# what was told cost as much as telling ten.
+_SPACE_S = 0.2
 _PAUSES_S = {"start": 0.5, "stop": 10.0, "step": 1.0}
 
 
@@ -66,8 +63,7 @@ class Publisher:
         self._now_ms = now_ms
         self._poll_s = poll_s
         self._news = Semaphore(0)
-        self._told: dict[int, Event] = {}
-        self._forget_at_s = self._looked_s = 0.0
+        self._looked_s = 0.0
         self._pauses = self._new_pauses()
         self._is_failing = False
         self._is_ours = True
@@ -96,10 +92,7 @@ class Publisher:
         self.end()
 
     def end(self) -> None:
-        """Let go of everything: what was told is forgotten where that can be."""
-        with contextlib.suppress(ImageServiceError):
-            self._forget()
-        self._told.clear()
+        """Let go of the broker, and of the turn."""
         self._line.close()
         self._outgoing.let_go()
 
@@ -110,10 +103,7 @@ class Publisher:
             while not self._is_stopping and (left_s := until_s - time.monotonic()) > 0:
                 self._news.acquire(timeout=left_s)
             return
-        wait_s = self._poll_s
-        if self._told:
-            wait_s = min(wait_s, self._forget_at_s - time.monotonic())
-        self._news.acquire(timeout=max(0.0, wait_s))
+        self._news.acquire(timeout=self._poll_s)
         space_s = self._looked_s + _SPACE_S - time.monotonic()
         if space_s > 0 and not self._is_stopping:
             eventlet.sleep(space_s)
@@ -139,46 +129,46 @@ class Publisher:
         is_more = True
         while is_more:
             self._looked_s = time.monotonic()
-            taken = self._outgoing.take(tuple(self._told))
+            taken = self._outgoing.take()
             self._state.backlog = taken.backlog
             self._is_ours = taken.events is not None
             if taken.events is None:  # another process tells them, and looks every poll_s
-                self._told.clear()
                 self._line.close()
                 return True
-            first = list(first_of_each_image(taken.events))
-            if first and not self._send(first):
+            if not self._tell(taken.events):
                 return False
-            is_more = len(first) < len(taken.events) or len(taken.events) == AT_ONCE
-            self._forget_if_due()
+            is_more = len(taken.events) == AT_ONCE
         self._state.backlog = Backlog()
         self._line.keep_alive()
         return True
 
-    def _send(self, events: list[Event]) -> bool:
-        had = self._line.send([self._message_of(event) for event in events])
-        if not self._told:
-            self._forget_at_s = time.monotonic() + _FORGET_AFTER_S
+    def _tell(self, events: list[Event]) -> bool:
+        """Tell events and forget those that the broker has; return whether it has all."""
+        told: list[Event] = []
+        try:
+            for some in rounds(events):
+                had = self._line.send([self._message_of(event) for event in some])
+                told += [some[place] for place in sorted(had)]
+                if len(had) < len(some):
+                    self._refused(some, had)
+                    return False
+        finally:
+            if told:
+                self._outgoing.forget(told)
+                self._count(told)
+        return True
+
+    def _count(self, told: list[Event]) -> None:
         now_ms = self._now_ms()
-        for place in had:
-            event = events[place]
-            self._told[event.number] = event
+        for event in told:
             self._meters.events_published.add((event.type.value,))
             self._meters.event_seconds.add(max(0, now_ms - event.occurred_ms) / 1000)
             _log.debug("told of %s %s", event.type.value, event.image.id, extra=_of_call(event))
-        refused = [event for place, event in enumerate(events) if place not in had]
-        for event in refused:
-            self._failed(f"a queue refuses {event.type.value} of {event.image.id}", event)
-        return not refused
 
-    def _forget_if_due(self) -> None:
-        if len(self._told) >= _FORGET_AT or time.monotonic() >= self._forget_at_s:
-            self._forget()
-
-    def _forget(self) -> None:
-        if self._told:
-            self._outgoing.forget(list(self._told.values()))
-            self._told.clear()
+    def _refused(self, events: list[Event], had: set[int]) -> None:
+        for place, event in enumerate(events):
+            if place not in had:
+                self._failed(f"a queue refuses {event.type.value} of {event.image.id}", event)
 
     def _failed(self, why: str, event: Event | None = None) -> None:
         self._meters.event_failures.add()
@@ -193,13 +183,20 @@ class Publisher:
         return pauses
 
 
-def first_of_each_image(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield the first event of each image: the next waits until the broker has that."""
-    seen: set[str] = set()
+def rounds(events: Iterable[Event]) -> list[list[Event]]:
+    """Return events so that those of one image follow each other in different lists.
+
+    What is under way together may arrive, or be refused, in any order.
+    """
+    found: list[list[Event]] = []
+    counts: Counter[str] = Counter()
     for event in events:
-        if event.image.id not in seen:
-            seen.add(event.image.id)
-            yield event
+        place = counts[event.image.id]
+        counts[event.image.id] += 1
+        if place == len(found):
+            found.append([])
+        found[place].append(event)
+    return found
 
 
 def _of_call(event: Event) -> dict[str, calls.Call]:
