@@ -5,10 +5,10 @@ VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 venv: ## create or update .venv
 	@$(PYTHON) -m scripts.venv
@@ -21,6 +21,9 @@ dev: venv ## the same, restarting when the code changes
 
 demo: venv ## do the whole job once on real photos
 	@$(VENV_PYTHON) -m scripts.demo
+
+first-picture: venv ## measure from git clone to a picture in a browser
+	@$(VENV_PYTHON) -m scripts.first_picture $(ARGS)
 
 shell: venv ## nameko shell on the running service
 	@$(VENV_PYTHON) -m scripts.shell
