@@ -11,16 +11,22 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .catalogue import SqlCatalogue
+from .catalogue.database import Database
+from .catalogue.holders import KernelHolder
+from .catalogue.leases import SqlLease
 from .catalogue.migrate import upgrade
+from .catalogue.postgres import PostgresOptions, open_postgres
 from .catalogue.reserve import Reserve
-from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from .catalogue.sqlite import open_sqlite
 from .domain.image import image_id_of
 from .settings import Settings
-from .storage import HostLock, LeaseBook, LocalStore
+from .storage import HostLock, Lease, LeaseBook, LocalStore
 
 CATALOGUE_FILE = "catalogue.sqlite3"
 """Where in state_dir the catalogue is."""
+
+Told = Callable[[float], object]
+"""Is told of each transaction that wrote, and how many seconds it took."""
 
 _NAMES_LOOKED_AT = 1000
 
@@ -33,11 +39,11 @@ class Backends:
         settings: Settings,
         *,
         min_free_bytes: int = 0,
-        committed: Callable[[float], object] = lambda _: None,
+        committed: Told = lambda _: None,
     ) -> None:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
-        committed: see SqlCatalogue.
+        committed: see Transactions.
         Raises: OSError where no lease can be taken.
         """
         self._settings = settings
@@ -52,8 +58,13 @@ class Backends:
             min_free_bytes=min_free_bytes,
             archive=settings.archive_path,
         )
-        self.catalogue_file = folder / CATALOGUE_FILE
-        self.catalogue = self._create_catalogue(committed)
+        url = settings.catalogue_url
+        if url:
+            self._database = _open_postgres(url.get_secret_value(), settings, committed)
+        else:
+            self._database = _open_sqlite(settings, self._leases, self._lease, committed)
+        self.catalogue = self._database.catalogue()
+        self.turns = self._database.turns
 
     def claim(self) -> None:
         """Keep other machines out. Raises: StorageUnavailable when one is at it; OSError."""
@@ -72,6 +83,7 @@ class Backends:
 
     def close(self) -> None:
         """Let go of all of it."""
+        self.turns.give_up()
         self.catalogue.close()
         # What a native thread may still be writing is left over once this process has ended, not
         # before: the lease ends with it.
@@ -79,21 +91,31 @@ class Backends:
             self._lease.release()
             self._host_lock.release()
 
-    def _create_catalogue(self, committed: Callable[[float], object]) -> SqlCatalogue:
-        file, timeout_s = self.catalogue_file, self._settings.catalogue_timeout_s
-        engine = create_sqlite_engine(file, timeout_s=timeout_s)
-        return SqlCatalogue(
-            engine,
-            prepare=functools.partial(_prepare_catalogue, file.parent, engine),
-            holder=self._lease.id,
-            is_alive=self._leases.is_alive,
-            writer=create_sqlite_writer(file, timeout_s=timeout_s),
-            reserve=Reserve(file.parent / "reserve"),
-            committed=committed,
-        )
+
+def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told) -> Database:
+    file = settings.state_path / CATALOGUE_FILE
+    transactions = open_sqlite(
+        file,
+        timeout_s=settings.catalogue_timeout_s,
+        prepare=functools.partial(_prepare_file, file.parent),
+        committed=told,
+    )
+    holder = KernelHolder(lease.id, leases.is_alive)
+    return Database(transactions, holder, Reserve(file.parent / "reserve"))
 
 
-def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:
+def _open_postgres(url: str, settings: Settings, told: Told) -> Database:
+    options = PostgresOptions(
+        url,
+        pool_size=settings.catalogue_pool_size,
+        connect_timeout_s=settings.catalogue_connect_timeout_s,
+        timeout_s=settings.catalogue_timeout_s,
+    )
+    transactions = open_postgres(options, committed=told)
+    return Database(transactions, SqlLease(transactions, ttl_s=settings.lease_ttl_s))
+
+
+def _prepare_file(folder: Path, engine: sa.Engine) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder / "catalogue.lock"):
         upgrade(engine)

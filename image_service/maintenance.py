@@ -21,7 +21,7 @@ from .backup_format import Backup, Progress, found
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
-from .catalogue.sqlite import create_sqlite_engine
+from .catalogue.sqlite import open_sqlite
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery
 from .errors import StorageUnavailable
@@ -259,10 +259,7 @@ def opened_copy(path: Path) -> Iterator[SqlCatalogue]:
         if not path.parent.name.endswith(".part"):
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             path = Path(shutil.copy(path, scratch))
-        engine = create_sqlite_engine(path, timeout_s=10)
-        catalogue = SqlCatalogue(
-            engine, prepare=lambda: upgrade(engine), holder="", is_alive=lambda _: False
-        )
+        catalogue = SqlCatalogue(open_sqlite(path, timeout_s=10, prepare=upgrade))
         stack.callback(catalogue.close)
         catalogue.prepare()
         yield catalogue

@@ -40,6 +40,7 @@ from .errors import (
     ImageDamaged,
     ImageServiceError,
     QuotaExceeded,
+    StorageUnavailable,
     UnsupportedFormat,
 )
 from .removals import Owed, Removals, discard, found, request_key
@@ -277,16 +278,22 @@ class StorageManager:
         return self._catalogue.known(image_ids) - self._catalogue.trashed(image_ids)
 
     def expire(self) -> None:
-        """See Removals.expire."""
+        """See Removals.expire; once for all processes: what else need not be done twice."""
         self._removals.expire()
+        self._catalogue.tidy()
 
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
-        self._catalogue.begin_request(request)
+        abandon = functools.partial(self._catalogue.abandon_request, request)
+        try:
+            self._catalogue.begin_request(request)
+        except StorageUnavailable:
+            self._owed.attempt(abandon)  # whether it is marked is not known
+            raise
         try:
             return self._add(upload, request)
         except BaseException:
-            self._owed.attempt(functools.partial(self._catalogue.abandon_request, request))
+            self._owed.attempt(abandon)
             raise
 
     def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
