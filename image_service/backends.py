@@ -11,11 +11,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from .catalogue.copies import copy_postgres, copy_sqlite
 from .catalogue.database import Database
 from .catalogue.holders import KernelHolder
 from .catalogue.leases import SqlLease
 from .catalogue.migrate import upgrade
-from .catalogue.postgres import PostgresOptions, open_postgres
+from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
 from .catalogue.reserve import Reserve
 from .catalogue.sqlite import open_sqlite
 from .domain.image import image_id_of
@@ -58,9 +59,12 @@ class Backends:
             min_free_bytes=min_free_bytes,
             archive=settings.archive_path,
         )
-        url = settings.catalogue_url
-        if url:
-            self._database = _open_postgres(url.get_secret_value(), settings, committed)
+        self.catalogue_file = folder / CATALOGUE_FILE
+        self._options = _postgres_options(settings)
+        if self._options:
+            transactions = open_postgres(self._options, committed=committed)
+            lease = SqlLease(transactions, ttl_s=settings.lease_ttl_s)
+            self._database = Database(transactions, lease)
         else:
             self._database = _open_sqlite(settings, self._leases, self._lease, committed)
         self.catalogue = self._database.catalogue()
@@ -80,6 +84,20 @@ class Backends:
         return not self.catalogue.used().files and any(
             map(image_id_of, itertools.islice(self.store.names(), _NAMES_LOOKED_AT))
         )
+
+    def has_catalogue(self) -> bool:
+        """Tell whether there is a catalogue, prepared by anybody. Raises: StorageUnavailable."""
+        return has_tables(self._options) if self._options else self.catalogue_file.is_file()
+
+    def copy_catalogue(self, target: Path) -> None:
+        """Write the catalogue, as it is at one moment, to a new SQLite file.
+
+        Raises: StorageUnavailable; sqlite3.Error.
+        """
+        if self._options:
+            copy_postgres(self._options, target)
+        else:
+            copy_sqlite(self.catalogue_file, target)
 
     def close(self) -> None:
         """Let go of all of it."""
@@ -104,15 +122,15 @@ def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told
     return Database(transactions, holder, Reserve(file.parent / "reserve"))
 
 
-def _open_postgres(url: str, settings: Settings, told: Told) -> Database:
-    options = PostgresOptions(
-        url,
+def _postgres_options(settings: Settings) -> PostgresOptions | None:
+    if settings.catalogue_url is None:
+        return None
+    return PostgresOptions(
+        settings.catalogue_url.get_secret_value(),
         pool_size=settings.catalogue_pool_size,
         connect_timeout_s=settings.catalogue_connect_timeout_s,
         timeout_s=settings.catalogue_timeout_s,
     )
-    transactions = open_postgres(options, committed=told)
-    return Database(transactions, SqlLease(transactions, ttl_s=settings.lease_ttl_s))
 
 
 def _prepare_file(folder: Path, engine: sa.Engine) -> None:

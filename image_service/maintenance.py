@@ -6,9 +6,8 @@ import collections
 import contextlib
 import datetime as dt
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +42,8 @@ class Parts:
 
     store: LocalStore
     catalogue: SqlCatalogue
-    catalogue_file: Path
+    state_path: Path
+    copy_catalogue: Callable[[Path], None]
 
 
 @contextlib.contextmanager
@@ -54,21 +54,26 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     Raises: StorageUnavailable when there is none.
     """
     folder = settings.state_path
-    file = folder / CATALOGUE_FILE
     if may_be_new:
         folder.mkdir(parents=True, exist_ok=True)
-    elif not file.is_file():
-        raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
+    elif not (folder.is_dir() if settings.catalogue_url else (folder / CATALOGUE_FILE).is_file()):
+        raise _no_catalogue(settings)
     try:
         backends = Backends(settings)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
     try:
         _claim(backends)
+        if not may_be_new and not backends.has_catalogue():
+            raise _no_catalogue(settings)
         backends.prepare()
-        yield Parts(backends.store, backends.catalogue, file)
+        yield Parts(backends.store, backends.catalogue, folder, backends.copy_catalogue)
     finally:
         backends.close()
+
+
+def _no_catalogue(settings: Settings) -> StorageUnavailable:
+    return StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
 
 
 def _claim(backends: Backends) -> None:
@@ -149,16 +154,12 @@ class BackupRun:
         now = dt.datetime.now(dt.timezone.utc)
         parts, done = self._parts, self.done
         yield from self._folder.create(
-            parts.store, parts.catalogue, self._snapshot, self._pace, done, now
+            parts.store, parts.catalogue, parts.copy_catalogue, self._pace, done, now
         )
         with contextlib.suppress(OSError):  # the backup is there, whoever knows of it
-            BackupLog(parts.catalogue_file.parent).finished(
+            BackupLog(parts.state_path).finished(
                 images=done.images, size_bytes=done.bytes, left_out=len(done.wrong)
             )
-
-    def _snapshot(self, path: Path) -> None:
-        with contextlib.closing(sqlite3.connect(self._parts.catalogue_file)) as connection:
-            connection.execute("VACUUM INTO ?", (str(path),))
 
 
 class RebuildRun:

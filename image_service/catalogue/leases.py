@@ -60,6 +60,8 @@ class SqlLease:
     def end(self) -> None:
         """See Holder.end."""
         self.stop_beating()
+        if self._thread is None:
+            return  # it never began: there may be no table
         with contextlib.suppress(ImageServiceError):  # it runs out
             self._transactions.write(self._give_up)
 

@@ -19,7 +19,9 @@ from sqlalchemy.util import queue as sa_queue
 
 from ..errors import StorageUnavailable
 from ..native import queue, threading
+from .failures import translated
 from .migrate import upgrade
+from .tables import images
 from .transactions import Transactions
 from .watch import Watch
 
@@ -129,6 +131,17 @@ def connect(dsn: str) -> Connection:
     import psycopg2
 
     return psycopg2.connect(dsn)
+
+
+def has_tables(options: PostgresOptions) -> bool:
+    """Tell whether there is a catalogue. Raises: StorageUnavailable."""
+    check_server(options)
+    engine = create_postgres_engine(options)
+    try:
+        with translated():
+            return bool(sa.inspect(engine).has_table(images.name))
+    finally:
+        engine.dispose()
 
 
 def check_server(options: PostgresOptions) -> None:

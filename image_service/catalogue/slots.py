@@ -103,6 +103,19 @@ def read_months() -> sa.Select[Any]:
     return found.having(sa.func.sum(both.c.files) > 0).order_by(both.c.month, both.c.format)
 
 
+def read_owners() -> sa.Select[Any]:
+    """Return what selects (owner, files, bytes) of owners that have any."""
+    both = _both(OWNER, owners, {"owner": count_slots.c.key}, _COUNTED[:2])
+    return _sums(both, ("owner",), _COUNTED[:2]).having(sa.func.sum(both.c.files) > 0)
+
+
+def read_all_tags() -> sa.Select[Any]:
+    """Return what selects (tag, folded, files) of tags that have any."""
+    keys = {"tag": count_slots.c.key, "folded": count_slots.c.part}
+    both = _both(TAG, tags, keys, _COUNTED[:1])
+    return _sums(both, ("tag", "folded"), _COUNTED[:1]).having(sa.func.sum(both.c.files) > 0)
+
+
 def read_owner(owner: Any) -> sa.Select[Any]:
     """Return what selects (owner, files, bytes) of an owner; no row for one that has nothing."""
     both = _both(OWNER, owners, {"owner": count_slots.c.key}, _COUNTED[:2])

@@ -28,6 +28,7 @@ class SqlTurns:
     def __init__(self, transactions: Transactions, holder: Holder) -> None:
         self._transactions = transactions
         self._holder = holder
+        self._has_had_any = False
 
     @contextlib.contextmanager
     def take(self, name: str, ttl_s: float) -> Iterator[bool]:
@@ -35,6 +36,7 @@ class SqlTurns:
         if not self._take(name, ttl_s):
             yield False
             return
+        self._has_had_any = True
         ended = native.threading.Event()
         thread = native.threading.Thread(
             target=self._renew, args=(name, ttl_s, ended), name=f"turn {name}", daemon=True
@@ -48,6 +50,8 @@ class SqlTurns:
 
     def give_up(self) -> None:
         """See Turns.give_up."""
+        if not self._has_had_any:
+            return  # there may be no table
         mine = sa.delete(turns).where(turns.c.holder.in_(self._ids()))
         with contextlib.suppress(ImageServiceError):  # they run out
             self._transactions.write(lambda connection: connection.execute(mine))
