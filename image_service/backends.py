@@ -60,7 +60,7 @@ class Backends:
             archive=settings.archive_path,
         )
         self.catalogue_file = folder / CATALOGUE_FILE
-        self._options = _postgres_options(settings)
+        self._options = postgres_options(settings)
         if self._options:
             transactions = open_postgres(self._options, committed=committed)
             lease = SqlLease(transactions, ttl_s=settings.lease_ttl_s)
@@ -122,7 +122,8 @@ def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told
     return Database(transactions, holder, Reserve(file.parent / "reserve"))
 
 
-def _postgres_options(settings: Settings) -> PostgresOptions | None:
+def postgres_options(settings: Settings) -> PostgresOptions | None:
+    """Return how the PostgreSQL of these settings is reached, None where there is none."""
     if settings.catalogue_url is None:
         return None
     return PostgresOptions(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime as dt
+import functools
+import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -16,9 +18,10 @@ from .archive import Archive, Moves
 from .backends import CATALOGUE_FILE, Backends
 from .backup import BackupFolder
 from .backup_file import SUFFIX, BackupFile
-from .backup_format import Backup, Progress, found
+from .backup_format import Backup, Progress, found, translated, walk
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
+from .catalogue.copies import copy_sqlite
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import open_sqlite
 from .domain.image import Blob, Image
@@ -34,6 +37,8 @@ from .scrub import ScrubLog
 from .settings import Settings
 from .storage import LocalStore
 from .verify import Finding, Pace, Verification, Verifier
+
+_MOVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,42 @@ class RestoreRun:
             yield from restore(
                 self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only
             )
+
+
+class MoveRun:
+    """A catalogue in a SQLite file whose images are added to this store's."""
+
+    def __init__(self, parts: Parts, source: Path) -> None:
+        self._parts = parts
+        self._source = source
+        self._stack = contextlib.ExitStack()
+        self.total_images = 0
+
+    def __enter__(self) -> MoveRun:
+        """Take a copy of the file. Raises: BackupFailed where it is no catalogue."""
+        with contextlib.ExitStack() as stack, translated():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(suffix=".part")))
+            copy_sqlite(self._source, folder / CATALOGUE_FILE)
+            self._copy = stack.enter_context(opened_copy(folder / CATALOGUE_FILE))
+            self.total_images = self._copy.used().files
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def images(self) -> Iterator[tuple[int, int]]:
+        """Add the images that are not there; yield how many were looked at and how many added."""
+        for blobs in iter(functools.partial(self._next, walk(self._copy)), []):
+            ids = [blob.id for blob in blobs]
+            missing = set(ids) - self._parts.catalogue.known(ids)
+            found = (self._copy.get(each, trashed=None) for each in sorted(missing))
+            self._parts.catalogue.put_back_all([image for image in found if image])
+            yield len(blobs), len(missing)
+
+    @staticmethod
+    def _next(blobs: Iterator[Blob]) -> list[Blob]:
+        return list(itertools.islice(blobs, _MOVED_AT_ONCE))
 
 
 class ArchiveRun:

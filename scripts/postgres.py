@@ -84,6 +84,13 @@ class Server:
         """Return what to connect to."""
         return f"postgresql://{user}@{LOOPBACK}:{port or self.port}/{database}"
 
+    def copy(self, other: Server) -> None:
+        """Become a standby of a running server, before the first start. Raises: ToolError."""
+        programs = make_sure_postgres_is_installed()
+        self._make_folder()
+        copy = [str(programs / "pg_basebackup"), "-D", str(self.directory), "-R", "-c", "fast"]
+        _run([*_as_postgres(), *copy, "-d", other.url])
+
     def start(self) -> None:
         """Start it and return once it answers; no effect when it runs. Raises: ToolError."""
         if self._child is not None:
@@ -126,26 +133,26 @@ class Server:
         """Run SQL and return what it says, unaligned. Raises: ToolError."""
         programs = make_sure_postgres_is_installed()
         psql = [str(programs / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
-        done = subprocess.run(
-            [*psql, "-d", self.url_of(database), "-c", statement],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise ToolError(f"psql: {done.stderr.strip()}")
-        return done.stdout.strip()
+        return _run([*psql, "-d", self.url_of(database), "-c", statement]).strip()
 
     def _initialise(self, programs: Path) -> None:
+        self._make_folder()
+        options = ["-U", "app", "--auth=trust", "--no-sync", "-E", "UTF8"]
+        initdb = [str(programs / "initdb"), "-D", str(self.directory), *options]
+        _run([*_as_postgres(), *initdb, f"--locale={self._locale}"])
+
+    def _make_folder(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.geteuid() == 0:
             shutil.chown(self.directory, USER, USER)
-        options = ["-U", "app", "--auth=trust", "--no-sync", "-E", "UTF8"]
-        initdb = [str(programs / "initdb"), "-D", str(self.directory), *options]
-        done = subprocess.run(
-            [*_as_postgres(), *initdb, f"--locale={self._locale}"],
-            check=False, capture_output=True, text=True, cwd="/",
-        )  # fmt: skip
-        if done.returncode:
-            raise ToolError(f"initdb failed: {done.stderr.strip()}")
+
+
+def _run(command: list[str]) -> str:
+    """Run a program to its end and return what it says. Raises: ToolError."""
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+    if done.returncode:
+        raise ToolError(f"{command[0]} failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _as_postgres() -> list[str]:
@@ -156,15 +163,18 @@ def _as_postgres() -> list[str]:
 
 
 @contextlib.contextmanager
-def private_server(**settings: str) -> Iterator[Server]:
+def private_server(standby_of: Server | None = None, /, **settings: str) -> Iterator[Server]:
     """Run a server of one's own for the length of a `with` block, its data removed at the end.
 
+    Args: standby_of: a running server that it follows.
     Raises: ToolError when there is no way to start one.
     """
     # Not below a test's folder: those are closed to the user it runs as.
     folder = Path(tempfile.mkdtemp(prefix="image-service-postgres-"))
     server = Server(folder, **settings)
     try:
+        if standby_of:
+            server.copy(standby_of)
         server.start()
         yield server
     finally:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from .. import native
+from ..errors import StorageUnavailable
 from .failures import CommitUnknown, Remedy, code_of, is_disconnected, remedy_for, translated
 from .together import GroupCommit, Work, timed
 
@@ -78,9 +79,15 @@ class Transactions:
                         raise
                     tried.append(remedy)
                 if remedy is Remedy.PREPARE:
-                    self._prepare()
+                    self._prepare_again()
                 elif remedy is Remedy.AGAIN:
                     native.time.sleep(random.uniform(0, _LONGEST_PAUSE_S))  # noqa: S311
+
+    def _prepare_again(self) -> None:
+        try:
+            self._prepare()
+        except StorageUnavailable as exc:  # callers need not know where it is
+            raise StorageUnavailable("its catalogue cannot be reached") from exc
 
     def _once(self, work: Work[T], *, writes: bool) -> T:
         engine = self.writer if writes else self.engine

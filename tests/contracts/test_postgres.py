@@ -504,6 +504,27 @@ def test_a_bounded_engine_keeps_the_options_of_the_url(catalogues: PostgresCatal
     assert told == ["5MB", "mine", "10s"]
 
 
+def test_a_role_that_may_change_rows_and_no_tables_is_enough_once_they_are_there(
+    catalogues: PostgresCatalogues,
+) -> None:
+    catalogues.server.run("CREATE ROLE clerk LOGIN")
+    url = catalogues.url.replace("app@", "clerk@")
+    with pytest.raises(StorageUnavailable, match="its catalogue failed"):
+        catalogues.start(url)
+    rights = "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk"
+    catalogues.server.run(f"GRANT {rights}", catalogues.name)
+    process = catalogues.start(url)
+    image = process.adapter.add(new_image(owner="ada", tags=("t",)), [RequestKey("k", 1, b"")])
+    process.adapter.tidy()
+    assert process.adapter.remove(image.id) == image
+    process.database.journal(grace_s=0).left_over()
+    with process.database.turns.take("sweep", 1) as is_ours:
+        assert is_ours
+    process.adapter.close()
+    catalogues.server.run("DROP OWNED BY clerk", catalogues.name)
+    catalogues.server.run("DROP ROLE clerk")
+
+
 def test_importing_costs_no_driver(tmp_path: Path) -> None:
     script = "import sys, image_service.backends; sys.exit('psycopg2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0

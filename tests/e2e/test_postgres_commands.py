@@ -160,3 +160,32 @@ def test_check_config_tells_a_url_it_cannot_use_and_never_repeats_it(make_shop: 
         assert told in error
         assert "catalogue_url (environment: IMAGE_SERVICE_CATALOGUE_URL): " in error
         assert "s3cret" not in out + error
+
+
+def test_a_store_moves_to_postgresql_and_keeps_all_it_knew(
+    make_shop: MakeShop, postgres_server: Server, tmp_path: Path
+) -> None:
+    shop = filled(make_shop("shop", False))
+    before, counted = contents(shop), counts(shop)
+    empty = PostgresCatalogues(postgres_server, is_empty=True)
+    with shop.config.open("a") as config:
+        config.write(f"catalogue_url: {empty.url}\n")
+    prepare = ("prepare-catalogue", "--config", str(shop.config))
+    code, out, error = shop.run(*prepare)
+    assert (code, out) == (0, "The catalogue is ready.\n"), error
+    file = str(shop.catalogues.file)
+    code, out, error = shop.run(*prepare, "--from", file)
+    assert (code, out) == (0, "The catalogue is ready: 14 images were added.\n"), error
+    assert shop.run(*prepare, "--from", file)[1].endswith(" 0 images were added.\n")
+    assert shop.found() == (0, {**shop.found()[1], "images": 14})
+    shop.catalogue.close()
+    shop.catalogue = empty.start().adapter
+    shop.manager._catalogue = shop.catalogue
+    assert contents(shop) == before
+    assert counts(shop) == counted
+    other = tmp_path / "other.sqlite3"
+    other.write_text("no database" * 100)
+    code, out, error = shop.run(*prepare, "--from", str(other))
+    assert code == 1
+    assert "its catalogue: file is not a database" in error
+    empty.stop()
