@@ -38,6 +38,7 @@ from .sight.logs import AccessLog
 from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
+from .upkeep import Upkeep
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -184,6 +185,8 @@ class Application:
             report=self._notices.add,
         )
         self.scrub = self._off_hub("scrub", scrub)
+        upkeep = Upkeep(manager, scrub, self._backends.turns, interval_s=settings.sweep_interval_s)
+        self.upkeep = self._off_hub("upkeep", upkeep)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
         self.outgoing: Outgoing | None = None
         if settings.events:

@@ -275,5 +275,6 @@ class StorageManager:
         return self._catalogue.known(image_ids) - self._catalogue.trashed(image_ids)
 
     def expire(self) -> None:
-        """See Removals.expire."""
+        """See Removals.expire; once for all processes: what else need not be done twice."""
         self._removals.expire()
+        self._catalogue.tidy()
