@@ -18,9 +18,14 @@ from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from .domain.image import image_id_of
 from .settings import Settings
 from .storage import HostLock, LeaseBook, LocalStore
+from .storage.journal import LocalJournal
+from .storage.s3 import S3Store, create_s3_store
 
 CATALOGUE_FILE = "catalogue.sqlite3"
 """Where in state_dir the catalogue is."""
+
+Store = LocalStore | S3Store
+"""Where originals are."""
 
 _NAMES_LOOKED_AT = 1000
 
@@ -38,20 +43,14 @@ class Backends:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
         committed: see SqlCatalogue.
-        Raises: OSError where no lease can be taken.
+        Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
         folder = settings.state_path
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
-        self.store = LocalStore(
-            settings.upload_path,
-            self._leases,
-            self._lease,
-            min_free_bytes=min_free_bytes,
-            archive=settings.archive_path,
-        )
+        self.store = self._create_store(min_free_bytes)
         self.catalogue_file = folder / CATALOGUE_FILE
         self.catalogue = self._create_catalogue(committed)
 
@@ -78,6 +77,20 @@ class Backends:
         if self.store.is_at_rest:
             self._lease.release()
             self._host_lock.release()
+
+    def _create_store(self, min_free_bytes: int) -> Store:
+        settings, leases, lease = self._settings, self._leases, self._lease
+        if settings.s3_originals:
+            folder = settings.state_path / "journal"
+            journal = LocalJournal(folder, leases, lease, grace_s=settings.s3_timeout_s)
+            return create_s3_store(settings, journal)
+        return LocalStore(
+            settings.upload_path,
+            leases,
+            lease,
+            min_free_bytes=min_free_bytes,
+            archive=settings.archive_path,
+        )
 
     def _create_catalogue(self, committed: Callable[[float], object]) -> SqlCatalogue:
         file, timeout_s = self.catalogue_file, self._settings.catalogue_timeout_s

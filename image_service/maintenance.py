@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .application import SystemClock
 from .archive import Archive, Moves
-from .backends import CATALOGUE_FILE, Backends
+from .backends import CATALOGUE_FILE, Backends, Store
 from .backup import BackupFolder
 from .backup_file import SUFFIX, BackupFile
 from .backup_format import Backup, Progress, found
@@ -33,7 +33,6 @@ from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
-from .storage import LocalStore
 from .verify import Finding, Pace, Verification, Verifier
 
 
@@ -41,7 +40,7 @@ from .verify import Finding, Pace, Verification, Verifier
 class Parts:
     """A store and its catalogue, opened by this process."""
 
-    store: LocalStore
+    store: Store
     catalogue: SqlCatalogue
     catalogue_file: Path
 

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from ..domain.blocks import BLOCK_BYTES
 from ..domain.filename import base_name
 from ..domain.image import Image
-from ..errors import ImageDamaged
+from ..errors import ImageDamaged, StorageUnavailable
 from ..manager import StorageManager
 from .conditions import Outcome, Version, evaluate
 
@@ -62,9 +62,9 @@ class BlobStream:
     def _next(self) -> bytes:
         try:
             chunk: bytes = self._call(self._read)
-        except ImageDamaged as exc:
+        except (ImageDamaged, StorageUnavailable) as exc:
             _log.error("%s The connection is cut", exc)
-            raise OSError("the file is damaged") from None
+            raise OSError("the file cannot be read on") from None
         return chunk
 
     def _read(self) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from image_service.domain.ports import BlobStore, Catalogue
-from tests.contracts.adapters import CATALOGUES, STORES, Process
+from tests.contracts.adapters import CATALOGUES, STORES, Process, S3Stores
 
 
 @pytest.fixture(params=sorted(CATALOGUES))
@@ -30,6 +30,8 @@ def catalogue(catalogues: Any) -> Catalogue:
 @pytest.fixture(params=sorted(STORES))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Processes on one store."""
+    if request.param == "s3":
+        return S3Stores(tmp_path, request.getfixturevalue("seaweed"))
     return STORES[request.param](tmp_path)
 
 
