@@ -128,6 +128,8 @@ class FaultyLine:
         self.answer: Callable[[bytes], bytes | None] = lambda _: None
         # Called with each answer's bytes as they come; None cuts the connection.
         self.change: Callable[[bytes], bytes | None] = lambda data: data
+        # The same for what is sent.
+        self.change_up: Callable[[bytes], bytes] = lambda data: data
 
     def close(self) -> None:
         self._listener.close()
@@ -165,7 +167,7 @@ class FaultyLine:
                             near.sendall(instead)
                             return
                     time.sleep(self.delay_s)
-                    far.sendall(data)
+                    far.sendall(self.change_up(data))
 
     def _back(self, far: socket.socket, near: socket.socket) -> None:
         with contextlib.suppress(OSError):

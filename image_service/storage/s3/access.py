@@ -40,6 +40,11 @@ class Access:
     timeout_s: float = 20.0
     multipart_bytes: int = 64 * 1024 * 1024
 
+    @property
+    def retry_s(self) -> float:
+        """For how long another try may begin."""
+        return self.timeout_s * (1 - _REQUEST_SHARE)
+
     @classmethod
     def of(cls, settings: Settings) -> Access:
         """Return what the settings say, completed by what the machine's environment has."""
@@ -80,7 +85,7 @@ class Access:
             "client_options": self._client_options(),
             "retry_config": {
                 "max_retries": 10,
-                "retry_timeout": timedelta(seconds=self.timeout_s * (1 - _REQUEST_SHARE)),
+                "retry_timeout": timedelta(seconds=self.retry_s),
                 "backoff": {
                     "init_backoff": timedelta(seconds=_FIRST_BACKOFF_S),
                     "max_backoff": timedelta(seconds=_LAST_BACKOFF_S),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ...domain.bucket_url import BucketUrl
 from ...errors import StorageUnavailable
 from .access import Access
-from .problems import AlreadyThere, translated
+from .problems import AlreadyThere, patiently, translated
 from .ranged import CutShort, Part, RangedFile
 
 _PART_BYTES = 8 * 1024 * 1024
@@ -78,19 +78,9 @@ class Bucket:
         Raises: StorageUnavailable where other bytes have the key.
         """
         attributes = {**notes, _SHA256: sha256.hex()}
-        is_large = len(data) >= self._access.multipart_bytes
         try:
-            with translated():
-                if is_large:
-                    self._obs.put(
-                        self._store, key, data, attributes=attributes, use_multipart=True,
-                        chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE,
-                    )  # fmt: skip
-                else:
-                    self._obs.put(
-                        self._store, key, data, attributes=attributes, mode="create",
-                        use_multipart=False,
-                    )  # fmt: skip
+            # The library tries again what may be done twice; this may, since the key is ours.
+            patiently(self._access.retry_s)(self._create, key, data, attributes)
         except AlreadyThere:
             if self.read(key) != data:
                 raise StorageUnavailable("another object has the key of this one") from None
@@ -100,6 +90,14 @@ class Bucket:
             size_bytes = -1
         if size_bytes != len(data):
             raise StorageUnavailable("the object storage did not keep what was stored")
+
+    def _create(self, key: str, data: bytes, attributes: dict[str, str]) -> None:
+        how: dict[str, Any] = {"mode": "create", "use_multipart": False}
+        if len(data) >= self._access.multipart_bytes:
+            how = {"chunk_size": _PART_BYTES, "max_concurrency": _PARTS_AT_ONCE}
+            how["use_multipart"] = True
+        with translated():
+            self._obs.put(self._store, key, data, attributes=attributes, **how)
 
     def find(self, key: str) -> Found:
         """Look at an object."""
@@ -122,7 +120,7 @@ class Bucket:
 
     def open(self, key: str) -> RangedFile:
         """Open an object; its beginning is read."""
-        return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.timeout_s)
+        return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.retry_s)
 
     def _part(self, key: str, start: int, stop: int) -> Part:
         with translated():

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tenacity
 
 from ...errors import StorageFull, StorageUnavailable
+from ...native import time
 
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507 ")
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
 # The first that is in an answer tells; what the library says of it may name the endpoint.
 _CODES = (
     ("NoSuchBucket", "there is no such bucket: make it, or correct the setting that names it"),
@@ -28,6 +33,8 @@ _CODES = (
     ("503 Service", "the object storage is overloaded or down"),
     ("500 Internal", "the object storage failed"),
     ("certificate", "the object storage's certificate is not trusted: set s3_ca_path"),
+)
+_UNANSWERED = (
     ("timed out", "the object storage does not answer in time"),
     ("TimedOut", "the object storage does not answer in time"),
     ("error sending request", "the object storage cannot be reached: check s3_endpoint_url"),
@@ -37,6 +44,25 @@ _CODES = (
 
 class AlreadyThere(Exception):
     """Raised where a new object's key is another's already."""
+
+
+class Unanswered(StorageUnavailable):
+    """Raised where no answer came, or not all of one: whether it was done is not known."""
+
+
+def patiently(timeout_s: float, forget: Callable[[], None] = lambda: None) -> Any:
+    """Return what tries a function again while it raises Unanswered, for so long.
+
+    Args: forget: called before each further try.
+    """
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Unanswered),
+        stop=tenacity.stop_after_delay(timeout_s),
+        wait=tenacity.wait_exponential(_FIRST_PAUSE_S, _LAST_PAUSE_S),
+        before_sleep=lambda _: forget(),
+        sleep=time.sleep,
+        reraise=True,
+    )
 
 
 @contextlib.contextmanager
@@ -67,4 +93,7 @@ def _problem(text: str) -> StorageFull | StorageUnavailable:
     for code, what in _CODES:
         if code in text:
             return StorageUnavailable(what)
+    for sign, what in _UNANSWERED:
+        if sign in text:
+            return Unanswered(what)
     return StorageUnavailable("the object storage failed")

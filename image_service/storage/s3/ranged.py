@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ...domain.blocks import BLOCK_BYTES
 from ...errors import StorageUnavailable
-
-_T = TypeVar("_T")
+from .problems import Unanswered, patiently
 
 _FIRST_BYTES = BLOCK_BYTES
 _LEAST_AHEAD, _MOST_AHEAD = 1024 * 1024, 32 * 1024 * 1024
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
 
 
-class CutShort(StorageUnavailable):
+class CutShort(Unanswered):
     """Raised where an answer broke off in the middle."""
 
     def __init__(self) -> None:
@@ -48,9 +45,10 @@ class RangedFile:
 
         Raises: FileNotFoundError, StorageUnavailable.
         """
-        self._fetch, self._timeout_s = fetch, timeout_s
+        self._fetch = fetch
         self._chunks: Iterator[bytes] | None = None
         self._held, self._held_at, self._until = b"", -1, 0
+        self._patiently = patiently(timeout_s, self._forget)
         self._first, self._size = self._patiently(self._beginning)
         self._at = 0
         self._ahead = _LEAST_AHEAD
@@ -102,7 +100,7 @@ class RangedFile:
 
     def _taken(self, most: int) -> bytes:
         """Return the next bytes, one at least and so many at most."""
-        chunk = self._patiently(self._next)
+        chunk: bytes = self._patiently(self._next)
         taken, self._held = chunk[:most], chunk[most:]
         self._at += len(taken)
         self._held_at = self._at
@@ -127,19 +125,6 @@ class RangedFile:
             if chunk:
                 return chunk
         raise CutShort
-
-    def _patiently(self, work: Callable[[], _T]) -> _T:
-        """Do something whose answer may break off, again and again for a while."""
-        deadline_s, pause_s = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
-        while True:
-            try:
-                return work()
-            except CutShort:
-                self._forget()
-                if time.monotonic() + pause_s > deadline_s:
-                    raise
-            time.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LAST_PAUSE_S)
 
     def _forget(self) -> None:
         """Let go of a part; the next one begins where is read then."""
