@@ -165,9 +165,10 @@ def test_a_bit_that_flips_on_its_way_down_is_never_handed_out(
 
     line.change = flip_once
     got: list[bytes] = []
-    with store.open(name) as file, pytest.raises(ImageDamaged):
+    with store.open(name) as file:
         checked = CheckedFile(file, digests_of(LARGE), size_bytes=len(LARGE), image_id="img_x")
-        got.extend(iter(lambda: checked.read(100_000), b""))
+        with pytest.raises(ImageDamaged):
+            got.extend(iter(lambda: checked.read(100_000), b""))
     assert LARGE.startswith(b"".join(got))
 
 
@@ -256,6 +257,15 @@ def test_reads_here_and_there_are_right(store: S3Store) -> None:
         ):  # fmt: skip
             file.seek(start)
             assert file.read(count) == data[start : start + count]
+
+
+def test_who_reads_blocks_again_asks_once(store: S3Store, line: FaultyLine) -> None:
+    name = settled(store, LARGE)
+    line.requests.clear()
+    with store.open(name) as file:
+        checked = CheckedFile(file, digests_of(LARGE), size_bytes=len(LARGE), image_id="img_x")
+        assert b"".join(iter(lambda: checked.read(100_000), b"")) == LARGE
+    assert len(line.requests) == 3, "the beginning, and two parts"
 
 
 def test_large_ones_go_in_parts(store: S3Store, line: FaultyLine) -> None:

@@ -12,6 +12,7 @@ from ...errors import StorageUnavailable
 from .problems import Unanswered, patiently
 
 _FIRST_BYTES = BLOCK_BYTES
+_MOST_KEPT = 4 * BLOCK_BYTES
 _LEAST_AHEAD, _MOST_AHEAD = 1024 * 1024, 32 * 1024 * 1024
 
 
@@ -48,6 +49,7 @@ class RangedFile:
         self._fetch = fetch
         self._chunks: Iterator[bytes] | None = None
         self._held, self._held_at, self._until = b"", -1, 0
+        self._last, self._last_at = b"", 0
         self._patiently = patiently(timeout_s, self._forget)
         self._first, self._size = self._patiently(self._beginning)
         self._at = 0
@@ -72,10 +74,18 @@ class RangedFile:
         stop = self._size if size < 0 else min(self._at + size, self._size)
         pieces: list[bytes] = []
         while self._at < stop:
-            piece = self._first[self._at : stop]
-            pieces.append(piece or self._taken(stop - self._at))
+            piece = self._first[self._at : stop] or self._of_last(stop)
             self._at += len(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.append(piece or self._taken(stop - self._at))
+        got = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if len(got) <= _MOST_KEPT:
+            self._last, self._last_at = got, self._at - len(got)
+        return got
+
+    def _of_last(self, stop: int) -> bytes:
+        """Return what was read last of the bytes from here on: blocks are read anew to be checked."""
+        offset = self._at - self._last_at
+        return self._last[offset : stop - self._last_at] if offset >= 0 else b""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a byte; return where that is. Nothing is asked for."""
@@ -110,6 +120,7 @@ class RangedFile:
         """Return the next bytes as they come."""
         if self._held_at != self._at:
             self._forget()
+            self._ahead = _LEAST_AHEAD
         if self._held:
             return self._held
         if self._chunks is None or self._until <= self._at:
