@@ -36,6 +36,7 @@ from .sight.logs import AccessLog
 from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
+from .storage.s3 import S3Store
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -173,6 +174,7 @@ class Application:
         self.scrub = self._off_hub("scrub", scrub)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
         self._integrity = scrub
+        self._signing = self._off_hub("storage", cast(Any, store))
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
         self._follow()
 
@@ -203,6 +205,13 @@ class Application:
     def integrity(self) -> dict[str, Any] | None:
         """How the last verification of all images ended."""
         return self._integrity.last
+
+    def signed_url(self, name: str) -> str:
+        """Return an address of a blob past this service for a while, "" where it has none."""
+        if not isinstance(self.store, S3Store):
+            return ""
+        url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
+        return url
 
     def stop(self) -> None:
         """End the workers and let go of the store."""

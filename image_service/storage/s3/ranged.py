@@ -83,7 +83,7 @@ class RangedFile:
         return got
 
     def _of_last(self, stop: int) -> bytes:
-        """Return what was read last of the bytes from here on: blocks are read anew to be checked."""
+        """Return what was read last of the bytes from here on: whoever checks blocks reads on."""
         offset = self._at - self._last_at
         return self._last[offset : stop - self._last_at] if offset >= 0 else b""
 
