@@ -15,16 +15,22 @@ from image_service.cli import main
 from image_service.manager import StorageManager
 from image_service.testing import FixedClock, InlineEngine, MemoryVariants, png
 from scripts.paths import ROOT
-from tests.contracts.adapters import LocalStores, SqliteCatalogues
+from tests.contracts.adapters import LocalStores, S3Stores, SqliteCatalogues
+from tests.s3 import SeaweedServer
 
 
 class Shop:
     """A folder with a store that was filled by the manager, and no service running on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: SeaweedServer | None = None) -> None:
+        """Args: server: has the originals in a bucket."""
         self.uploads = folder / "uploads"
         folder.mkdir(exist_ok=True)
-        stores, catalogues = LocalStores(folder), SqliteCatalogues(folder)
+        stores: Any = S3Stores(folder, server) if server else LocalStores(folder)
+        catalogues = SqliteCatalogues(folder)
+        self.stores = stores
+        if server:  # the commands' own
+            stores.folder = self.uploads / ".state"
         catalogues.folder = self.uploads / ".state"
         catalogues.file = catalogues.folder / "catalogue.sqlite3"
         catalogues.folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +50,16 @@ class Shop:
         self.config = folder / "config.yaml"
         self.archive = stores.archive
         self.write_config(folder)
+        if server:
+            self._write_s3_config(server)
+
+    def _write_s3_config(self, server: SeaweedServer) -> None:
+        told = {
+            **server.settings(self.stores.bucket.url.prefix),
+            "s3_archive": str(self.stores.archive.url),
+            "upload_dir": str(self.uploads),
+        }
+        self.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
 
     @staticmethod
     def write_config(folder: Path) -> None:
