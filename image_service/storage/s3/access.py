@@ -9,7 +9,7 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ class Access:
     endpoint_url: str = ""
     region: str = ""
     addressing: str = "path"
-    key_id: str = ""
-    secret: str = ""
-    session_token: str = ""
+    key_id: str = field(default="", repr=False)
+    secret: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
     ca_file: Path | None = None
     verifies_tls: bool = True
     timeout_s: float = 20.0
