@@ -180,3 +180,27 @@ def test_originals_are_put_away_and_brought_back(shop: Shop) -> None:
     assert run(shop, "unarchive", "--all")[1].startswith("3 originals, ")
     data = shop.stores.bucket.read(names[0])
     assert hashlib.sha256(data).hexdigest() == shop.manager.get(names[0]).sha256.hex()
+
+
+def test_a_store_on_a_disk_moves_into_a_bucket_and_back(
+    tmp_path: Path, seaweed: SeaweedServer
+) -> None:
+    shop = Shop(tmp_path / "shop")
+    filled(shop)
+    before, plain = contents(shop), shop.config.read_text()
+    assert run(shop, "backup", str(tmp_path / "backups"))[0] == 0
+    prefix = secrets.token_hex(6)
+    told = {**seaweed.settings(prefix), "upload_dir": str(shop.uploads)}
+    shop.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
+    code, out, error = run(shop, "restore", str(tmp_path / "backups"))
+    assert (code, f"0 images and {IMAGES} files brought back" in out) == (0, True), error
+    assert shop.verify()[0] == 0
+    keys = [each.key for each in seaweed.bucket(prefix).listed()]
+    assert len([key for key in keys if key.startswith("img_")]) == IMAGES
+    assert len([key for key in keys if key.startswith(".trash/")]) == 1
+    for path in shop.uploads.glob("img_*"):
+        path.unlink()
+    shop.config.write_text(plain)
+    assert run(shop, "restore", str(tmp_path / "backups"))[0] == 0
+    assert contents(shop) == before
+    shop.catalogues.stop()

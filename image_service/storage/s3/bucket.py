@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from ...domain.blocks import BLOCK_BYTES
 from ...domain.bucket_url import BucketUrl
 from ...errors import StorageUnavailable
 from .access import Access
@@ -184,7 +185,7 @@ class Bucket:
 
 def _chunks(result: Any) -> Iterator[bytes]:
     """Yield the bytes of an answer as they come."""
-    stream = iter(result.stream(min_chunk_size=65_536))
+    stream = iter(result.stream(min_chunk_size=BLOCK_BYTES))
     while True:
         try:
             with translated():

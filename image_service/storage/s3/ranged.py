@@ -13,7 +13,7 @@ from .problems import Unanswered, patiently
 
 _FIRST_BYTES = BLOCK_BYTES
 _MOST_KEPT = 4 * BLOCK_BYTES
-_LEAST_AHEAD, _MOST_AHEAD = 1024 * 1024, 32 * 1024 * 1024
+_LEAST_AHEAD, _MOST_AHEAD = 2 * 1024 * 1024, 32 * 1024 * 1024
 
 
 class CutShort(Unanswered):
