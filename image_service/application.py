@@ -38,6 +38,7 @@ from .sight.logs import AccessLog
 from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
+from .storage.s3 import S3Store
 from .upkeep import Upkeep
 from .variants import Variant, Variants
 from .verify import Verifier
@@ -188,11 +189,9 @@ class Application:
         upkeep = Upkeep(manager, scrub, self._backends.turns, interval_s=settings.sweep_interval_s)
         self.upkeep = self._off_hub("upkeep", upkeep)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
-        self.outgoing: Outgoing | None = None
-        if settings.events:
-            outgoing = Outgoing(self._backends.catalogue.outbox, self._backends.turn("events"))
-            self.outgoing = self._off_hub("outgoing", outgoing)
+        self.outgoing = self._create_outgoing()
         self._integrity = scrub
+        self._signing = self._off_hub("storage", cast(Any, store))
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
         self._follow()
 
@@ -224,6 +223,13 @@ class Application:
     def integrity(self) -> dict[str, Any] | None:
         """How the last verification of all images ended."""
         return self._integrity.last
+
+    def signed_url(self, name: str) -> str:
+        """Return an address of a blob past this service for a while, "" where it has none."""
+        if not isinstance(self.store, S3Store):
+            return ""
+        url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
+        return url
 
     def stop(self) -> None:
         """End the workers and let go of the store."""
@@ -270,6 +276,12 @@ class Application:
             meters.workers_waiting.follow(functools.partial(getattr, pool, "waiting"), (name,))
             limit = functools.partial(getattr, pool, "max_waiting")
             meters.workers_waiting_limit.follow(limit, (name,))
+
+    def _create_outgoing(self) -> Outgoing | None:
+        if not self.settings.events:
+            return None
+        outgoing = Outgoing(self._backends.catalogue.outbox, self._backends.turn("events"))
+        return self._off_hub("outgoing", outgoing)
 
     def _create_render_pool(self) -> WorkerPool:
         settings = self.settings

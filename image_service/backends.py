@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from .catalogue.copies import copy_postgres, copy_sqlite
 from .catalogue.database import Database
 from .catalogue.holders import KernelHolder
+from .catalogue.journal import SqlJournal
 from .catalogue.leases import SqlLease
 from .catalogue.migrate import upgrade
 from .catalogue.outbox import Announcer
@@ -24,11 +25,17 @@ from .catalogue.sqlite import open_sqlite
 from .catalogue.turns import SqlTurn
 from .domain.events import Turn
 from .domain.image import image_id_of
+from .domain.ports import Journal
 from .settings import Settings
 from .storage import FileTurn, HostLock, Lease, LeaseBook, LocalStore
+from .storage.journal import LocalJournal
+from .storage.s3 import S3Store, create_s3_store
 
 CATALOGUE_FILE = "catalogue.sqlite3"
 """Where in state_dir the catalogue is."""
+
+Store = LocalStore | S3Store
+"""Where originals are."""
 
 Told = Callable[[float], object]
 """Is told of each transaction that wrote, and how many seconds it took."""
@@ -57,20 +64,13 @@ class Backends:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
         committed: see Transactions.
-        Raises: OSError where no lease can be taken.
+        Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
         folder = settings.state_path
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
-        self.store = LocalStore(
-            settings.upload_path,
-            self._leases,
-            self._lease,
-            min_free_bytes=min_free_bytes,
-            archive=settings.archive_path,
-        )
         self.catalogue_file = folder / CATALOGUE_FILE
         self.announcer = Announcer(_now_ms if settings.events else None)
         self._options = postgres_options(settings)
@@ -80,7 +80,10 @@ class Backends:
             self._database = Database(transactions, lease)
         else:
             self._database = _open_sqlite(settings, self._leases, self._lease, committed)
-        self.catalogue = self._database.catalogue(events=self.announcer)
+        journal = self._journal()
+        self.store = self._create_store(journal, min_free_bytes)
+        in_database = journal if isinstance(journal, SqlJournal) else None
+        self.catalogue = self._database.catalogue(in_database, self.announcer)
         self.turns = self._database.turns
 
     def claim(self) -> None:
@@ -127,6 +130,29 @@ class Backends:
         if self.store.is_at_rest:
             self._lease.release()
             self._host_lock.release()
+
+    def _journal(self) -> Journal | None:
+        """Return where the store notes names, None for one that keeps them itself."""
+        settings = self._settings
+        if not settings.s3_originals:
+            return None
+        grace_s = settings.s3_timeout_s
+        if self._options:
+            return self._database.journal(grace_s=grace_s)
+        folder = settings.state_path / "journal"
+        return LocalJournal(folder, self._leases, self._lease, grace_s=grace_s)
+
+    def _create_store(self, journal: Journal | None, min_free_bytes: int) -> Store:
+        settings = self._settings
+        if journal:
+            return create_s3_store(settings, journal)
+        return LocalStore(
+            settings.upload_path,
+            self._leases,
+            self._lease,
+            min_free_bytes=min_free_bytes,
+            archive=settings.archive_path,
+        )
 
 
 def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told) -> Database:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from .application import SystemClock
 from .archive import Archive, Moves
-from .backends import CATALOGUE_FILE, Backends, has_catalogue
+from .backends import CATALOGUE_FILE, Backends, Store, has_catalogue
 from .backup import BackupFolder
+from .backup_bucket import BackupBucket
 from .backup_file import SUFFIX, BackupFile
 from .backup_format import Backup, Progress, found, translated, walk
 from .backup_log import BackupLog
@@ -24,6 +25,7 @@ from .catalogue import SqlCatalogue
 from .catalogue.copies import copy_sqlite
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import open_sqlite
+from .domain.bucket_url import BucketUrl
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery
 from .errors import StorageUnavailable
@@ -35,7 +37,7 @@ from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
-from .storage import LocalStore
+from .storage.s3 import Access, Bucket
 from .verify import Finding, Pace, Verification, Verifier
 
 _MOVED_AT_ONCE = 500
@@ -45,7 +47,8 @@ _MOVED_AT_ONCE = 500
 class Parts:
     """A store and its catalogue, opened by this process."""
 
-    store: LocalStore
+    settings: Settings
+    store: Store
     catalogue: SqlCatalogue
     state_path: Path
     copy_catalogue: Callable[[Path], None]
@@ -72,7 +75,11 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
             raise _no_catalogue(settings)
         backends.prepare()
         yield Parts(
-            backends.store, backends.catalogue, settings.state_path, backends.copy_catalogue
+            settings,
+            backends.store,
+            backends.catalogue,
+            settings.state_path,
+            backends.copy_catalogue,
         )
     finally:
         backends.close()
@@ -109,7 +116,7 @@ class VerifyRun:
         if not quick:
             self._log.finished(self.done)
 
-    def repair(self, backups: Path | None = None) -> list[Finding]:
+    def repair(self, backups: Path | BucketUrl | None = None) -> list[Finding]:
         """Mend what was found, from the newest of some backups where that has it.
 
         What is not in it is mended as Verifier.repair does.
@@ -136,7 +143,7 @@ class VerifyRun:
             back = f"{len(self.restored)} were brought back from the backup; of the rest: "
             raise StorageUnavailable(back + str(exc.args[0])) from exc
 
-    def _restore(self, backups: Path, damaged: list[Finding]) -> list[Finding]:
+    def _restore(self, backups: Path | BucketUrl, damaged: list[Finding]) -> list[Finding]:
         gone = ("missing", "quarantined", "unreadable")
         wanted = damaged + [each for each in self.done.findings if each.kind in gone]
         run = RestoreRun(self._parts, backups, None)
@@ -147,10 +154,12 @@ class VerifyRun:
 class BackupRun:
     """One backup that is being made, to be followed while it goes on."""
 
-    def __init__(self, parts: Parts, target: Path, *, max_bytes_per_s: float = 0) -> None:
+    def __init__(
+        self, parts: Parts, target: Path | BucketUrl, *, max_bytes_per_s: float = 0
+    ) -> None:
         """Args: max_bytes_per_s: 0 for as fast as can be."""
         self._parts = parts
-        self._folder = backups_in(target)
+        self._folder = backups_in(target, parts.settings)
         self._pace = Pace(max_bytes_per_s)
         self.total_bytes = parts.catalogue.used().bytes
         self.done = Progress()
@@ -201,10 +210,10 @@ class RebuildRun:
 class RestoreRun:
     """One restore that goes on."""
 
-    def __init__(self, parts: Parts, target: Path, name: str | None) -> None:
+    def __init__(self, parts: Parts, target: Path | BucketUrl, name: str | None) -> None:
         """Args: name: of the backup, the newest for None. Raises: BackupFailed."""
         self._parts = parts
-        self._folder = backups_in(target)
+        self._folder = backups_in(target, parts.settings)
         self.backup: Backup = found(self._folder, name)
         self.done = Restored()
 
@@ -285,8 +294,16 @@ class ArchiveRun:
         return self._archive.bring_back_all(self._wanted, self.done)
 
 
-def backups_in(target: Path) -> BackupFolder | BackupFile:
-    """Return the backups in a folder, or the one in a file."""
+def backups_in(
+    target: Path | BucketUrl, settings: Settings | None = None
+) -> BackupFolder | BackupFile | BackupBucket:
+    """Return the backups in a folder or a bucket, or the one in a file.
+
+    Args: settings: how object storage is reached; None for a target that is not there.
+    """
+    if isinstance(target, BucketUrl):
+        assert settings
+        return BackupBucket(Bucket(target, Access.of(settings)), opened_copy)
     if target.suffix == SUFFIX and not target.is_dir():
         return BackupFile(target, opened_copy)
     return BackupFolder(target, opened_copy)

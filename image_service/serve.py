@@ -28,6 +28,7 @@ from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
 from .storage import LeaseBook, LocalStore
+from .storage.s3 import check_buckets
 from .web.server import listen
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     """
     logs.set_up(config, settings.log_format, settings.log_level)
     check_directories(settings)
+    check_object_storage(settings)
     check_port(settings)
     check_broker(config)
     check_catalogue(settings)
@@ -92,13 +94,22 @@ def check_directories(settings: Settings) -> None:
         try:
             lease = leases.acquire()
             try:
-                if path == settings.upload_path:
+                if path == settings.upload_path and not settings.s3_originals:
                     LocalStore(path, leases, lease).check()
             finally:
                 lease.release()
         except (OSError, ImageServiceError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else str(exc)
             raise StartError(f"{key} {path} cannot be written: {why}") from exc
+
+
+def check_object_storage(settings: Settings) -> None:
+    """Write to the buckets, read from them and clear that up. Raises: StartError."""
+    try:
+        if settings.s3_originals:
+            check_buckets(settings)
+    except ImageServiceError as exc:
+        raise StartError(f"s3_originals {settings.s3_originals} cannot be used: {exc}") from exc
 
 
 def check_port(settings: Settings) -> None:

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not pu
 from scripts import amqp, postgres, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
 from tests.promises import marks_of  # noqa: E402
+from tests.s3 import SeaweedServer  # noqa: E402
 
 TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
@@ -57,6 +58,14 @@ def session_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers
 def broker_uri(session_broker: brokers.Broker) -> str:
     """The URI of a RabbitMQ that these tests may use."""
     return session_broker.uri
+
+
+@pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    """A real S3 server that all tests share; each takes a prefix of its own."""
+    server = SeaweedServer(tmp_path_factory.mktemp("seaweed")).start()
+    yield server
+    server.stop(at_once=True)
 
 
 @pytest.fixture(scope="session")

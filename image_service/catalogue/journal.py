@@ -63,6 +63,12 @@ class SqlJournal:
         """See Journal.left_over."""
         return self._transactions.write(self._left_over)
 
+    def noted(self) -> set[str]:
+        """See Journal.noted."""
+        return self._transactions.read(
+            lambda connection: set(connection.scalars(sa.select(provisional.c.name)))
+        )
+
     def check(self, connection: sa.Connection, name: str) -> None:
         """In a transaction, see to it that a name is this process's until that has ended.
 

@@ -166,7 +166,7 @@ class StorageInfo(Result):
     total_size: str = wire(default="")
     total_bytes: int = wire(default=0)
     uploads_dir: str = wire(default="")
-    free_bytes: int = wire(default=0)
+    free_bytes: int | None = wire(default=0)
     quota_bytes: int | None = wire()
     quota_files: int | None = wire()
     trashed_files: int = wire(default=0)

@@ -21,6 +21,10 @@ def no_ids(image_ids: Collection[str]) -> set[str]:  # noqa: ARG001
     return set()
 
 
+UNBOUNDED_BYTES = 2**62
+"""Room in a store whose end nobody knows."""
+
+
 class BlobStore(Protocol):
     """Where originals are kept, by the names of `Image.blob_name`.
 
@@ -130,7 +134,7 @@ class BlobStore(Protocol):
         """Write, read and remove a probe. Raises: StorageFull, StorageUnavailable."""
 
     def free_bytes(self) -> int:
-        """Return the bytes that can still be stored, as the file system tells it."""
+        """Return the bytes that can still be stored, UNBOUNDED_BYTES where nobody could tell."""
 
 
 class Journal(Protocol):
@@ -151,6 +155,9 @@ class Journal(Protocol):
 
         Each has been dead for so long that nothing it had begun can still happen.
         """
+
+    def noted(self) -> set[str]:
+        """Return all names that are noted, whoever by."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def removed(
 def storage_info(app: Application, owner: object) -> shapes.StorageReply:
     """Return get_storage_info's reply. Args: owner: who asks, None for nobody told apart."""
     settings = app.settings
-    uploads_dir = str(settings.upload_dir)
+    uploads_dir = settings.s3_originals or str(settings.upload_dir)
     usage = app.manager.usage(owner)
     return replies.storage_info(usage, uploads_dir, app.cache_counts, settings.quotas)
 

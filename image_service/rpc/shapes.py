@@ -223,7 +223,9 @@ class StorageReply(TypedDict):
     totalSize: Annotated[str, _is("Their bytes for people.")]
     uploadsDir: Annotated[str, _is("`upload_dir` as configured.")]
     totalBytes: Annotated[int, _is("Their bytes.")]
-    freeBytes: Annotated[int, _is("Room on the disk of the originals.")]
+    freeBytes: Annotated[
+        int | None, _is("Room on the disk of the originals; null where nobody can tell.")
+    ]
     quotaBytes: Annotated[int | None, _is("Bytes that may be stored; null: any number.")]
     quotaFiles: Annotated[int | None, _is("Images that may be stored; null: any number.")]
     trashedFiles: Annotated[int, _is("Images in the trash.")]

@@ -26,7 +26,7 @@ from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
 from .api_timeline import TimelineApi
-from .delivery import Originals, Sender
+from .delivery import Elsewhere, Originals, Sender
 from .gallery.pages import Gallery, built
 from .gate import Gate
 from .originals_gate import OriginalsGate
@@ -47,7 +47,9 @@ _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 def _originals(app: Application, access: Access) -> Originals:
     gate = OriginalsGate(app.signed_originals, access, cache_control=app.settings.cache_control)
-    return Originals(app.manager, _sender(app), gate.admit)
+    elsewhere = Elsewhere(app.signed_url, app.settings.url_redirect_ttl_s)
+    is_elsewhere = app.settings.url_redirect
+    return Originals(app.manager, _sender(app), gate.admit, elsewhere if is_elsewhere else None)
 
 
 def _sender(app: Application) -> Sender:

@@ -6,6 +6,7 @@ import functools
 import itertools
 import os
 import random
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
 from image_service.domain.ports import BlobStore, Catalogue
 from image_service.storage import Lease, LeaseBook, LocalStore
+from image_service.storage.journal import LocalJournal
+from image_service.storage.marks import Marks
+from image_service.storage.s3 import S3Store
+from image_service.storage.s3.archive import BucketArchive
 from image_service.testing import (
     NOON_MS,
     MemoryCatalogue,
@@ -38,6 +43,7 @@ from image_service.testing import (
     MemoryStore,
 )
 from scripts.postgres import Server
+from tests.s3 import SeaweedServer
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,31 @@ class LocalStores:
         leases = LeaseBook(self.leases)
         lease = leases.acquire()
         store: BlobStore = LocalStore(self.root, leases, lease, archive=self.archive)
+        store.prepare()  # type: ignore[attr-defined]
+        return Process(store, functools.partial(drop_lock, lease))
+
+
+class S3Stores:
+    """Processes of one machine on one prefix of a bucket."""
+
+    def __init__(self, folder: Path, server: SeaweedServer, **access: Any) -> None:
+        self.folder = folder / "state"
+        token = secrets.token_hex(6)
+        self.bucket = server.bucket(f"{token}/originals", **access)
+        self.archive = server.bucket(f"{token}/archive", **access)
+        self.grace_s = 0.0
+
+    def start(self) -> Process:
+        leases = LeaseBook(self.folder / "leases")
+        lease = leases.acquire()
+        journal = LocalJournal(self.folder / "journal", leases, lease, grace_s=self.grace_s)
+        store: BlobStore = S3Store(
+            self.bucket,
+            journal,
+            Marks(self.folder / "s3"),
+            archive=BucketArchive(self.bucket, self.archive),
+            grace_s=self.grace_s,
+        )
         store.prepare()  # type: ignore[attr-defined]
         return Process(store, functools.partial(drop_lock, lease))
 
@@ -166,7 +197,11 @@ class PostgresCatalogues:
         self.server.run(f"DROP DATABASE {self.name} WITH (FORCE)")
 
 
-STORES = {"memory": MemoryStores, "local": LocalStores}
+STORES: dict[str, Callable[..., Any]] = {
+    "memory": MemoryStores,
+    "local": LocalStores,
+    "s3": S3Stores,
+}
 CATALOGUES = {"memory": MemoryCatalogues, "sqlite": SqliteCatalogues}
 POSTGRESQL = "postgresql"
 """The catalogues that need a server."""

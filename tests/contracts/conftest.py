@@ -17,6 +17,7 @@ from tests.contracts.adapters import (
     STORES,
     PostgresCatalogues,
     Process,
+    S3Stores,
 )
 
 
@@ -41,6 +42,8 @@ def catalogue(catalogues: Any) -> Catalogue:
 @pytest.fixture(params=sorted(STORES))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Processes on one store."""
+    if request.param == "s3":
+        return S3Stores(tmp_path, request.getfixturevalue("seaweed"))
     return STORES[request.param](tmp_path)
 
 
