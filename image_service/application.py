@@ -14,6 +14,7 @@ from eventlet.semaphore import Semaphore
 from . import __version__
 from .backends import Backends
 from .backup_log import BackupLog
+from .domain.events import Backlog
 from .domain.original_url import SignedOriginals
 from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
@@ -28,6 +29,7 @@ from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
 from .off_hub import Notices, OffHub
+from .outgoing import Outgoing
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
@@ -71,13 +73,29 @@ class BrokerState:
             raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")
 
 
+@dataclass
+class EventsState:
+    """What waits for the broker, as it was seen last; told by the publisher of events."""
+
+    backlog: Backlog = field(default_factory=Backlog)
+
+    def oldest_age_s(self, now_ms: int) -> float:
+        """Return for how long the oldest event has waited, 0 where none does."""
+        oldest_ms = self.backlog.oldest_ms
+        return 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
+
+
 class Application:
     """Everything one process of the service is made of."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, is_green: bool = True) -> None:
+        """Args: is_green: callers are green threads, which wait for native ones; else those."""
         self.settings = settings
+        self._is_green = is_green
         self.started_s = time.monotonic()
         self.broker = BrokerState()
+        self.events = EventsState()
+        self.on_news: Callable[[], None] = lambda: None
         self.clock = SystemClock()
         self._notices = Notices()
         self.meters = Meters()
@@ -106,18 +124,13 @@ class Application:
             self.meters,
         )
         cache = traced("cache", self._cache)
-        manager = StorageManager(
+        manager = StorageManager.of(
+            settings,
             traced("storage", store),
             traced("catalogue", catalogue),
             engine,
             self.clock,
             cache,
-            max_upload_bytes=settings.max_upload_bytes,
-            idempotency_window_s=settings.idempotency_window_s,
-            trash_retention_days=settings.trash_retention_days,
-            retention_days=settings.retention_days,
-            quotas=settings.quotas,
-            strip=settings.strip_metadata,
             accepted=self.accepted,
         )
         self.engine = self._off_hub("engine", engine)
@@ -173,6 +186,10 @@ class Application:
         )
         self.scrub = self._off_hub("scrub", scrub)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
+        self.outgoing: Outgoing | None = None
+        if settings.events:
+            outgoing = Outgoing(self._backends.catalogue.outbox, self._backends.turn("events"))
+            self.outgoing = self._off_hub("outgoing", outgoing)
         self._integrity = scrub
         self._signing = self._off_hub("storage", cast(Any, store))
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
@@ -181,8 +198,9 @@ class Application:
     def start(self) -> None:
         """Make what is missing, clear up after dead processes, start the workers."""
         self._backends.claim()
-        self._pool.start()
-        self._render_pool.start()
+        if self._is_green:  # a command that needs no workers is spared them
+            self._pool.start()
+            self._render_pool.start()
         self._backends.prepare()
         self._cache.prepare()
         if self.settings.opens_unsigned_variants:
@@ -220,6 +238,7 @@ class Application:
         self.tracing.stop()
         self._cache.close()
         self._backends.close()
+        self._notices.tell()
 
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers that look at uploads."""
@@ -231,7 +250,17 @@ class Application:
 
     def _off_hub(self, name: str, blocking: T) -> T:
         """Args: name: what a trace calls it."""
-        return self.tracing.traced(name, cast(T, OffHub(blocking, self._notices.tell)))
+        if not self._is_green:
+            return blocking
+        return self.tracing.traced(name, cast(T, OffHub(blocking, self._after_trip)))
+
+    def _after_trip(self) -> None:
+        """Say on the hub what native threads cannot."""
+        self._notices.tell()
+        announcer = self._backends.announcer
+        if announcer.has_news:
+            announcer.has_news = False
+            self.on_news()
 
     def _follow(self) -> None:
         """Have the meters look at what changes by itself."""
@@ -239,6 +268,8 @@ class Application:
         meters.renders_queue.follow(lambda: self.renders.count)
         meters.renders_queue_limit.follow(lambda: self.renders.limit)
         meters.http_connections_limit.follow(lambda: settings.http_max_connections)
+        meters.events_waiting.follow(lambda: self.events.backlog.count)
+        meters.events_oldest.follow(lambda: self.events.oldest_age_s(self.clock.now_ms()))
         for name, pool in (("uploads", self._pool), ("renders", self._render_pool)):
             meters.workers.follow(functools.partial(getattr, pool, "living"), (name,))
             meters.workers_limit.follow(functools.partial(getattr, pool, "size"), (name,))

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import functools
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +14,13 @@ import sqlalchemy as sa
 
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
+from .catalogue.outbox import Announcer
 from .catalogue.reserve import Reserve
 from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from .domain.events import Turn
 from .domain.image import image_id_of
 from .settings import Settings
-from .storage import HostLock, LeaseBook, LocalStore
+from .storage import FileTurn, HostLock, LeaseBook, LocalStore
 from .storage.journal import LocalJournal
 from .storage.s3 import S3Store, create_s3_store
 
@@ -28,6 +31,11 @@ Store = LocalStore | S3Store
 """Where originals are."""
 
 _NAMES_LOOKED_AT = 1000
+
+
+def has_catalogue(settings: Settings) -> bool:
+    """Tell whether there is a store already where settings say."""
+    return (settings.state_path / CATALOGUE_FILE).is_file()
 
 
 class Backends:
@@ -52,6 +60,7 @@ class Backends:
         self._lease = self._leases.acquire()
         self.store = self._create_store(min_free_bytes)
         self.catalogue_file = folder / CATALOGUE_FILE
+        self.announcer = Announcer(_now_ms if settings.events else None)
         self.catalogue = self._create_catalogue(committed)
 
     def claim(self) -> None:
@@ -68,6 +77,10 @@ class Backends:
         return not self.catalogue.used().files and any(
             map(image_id_of, itertools.islice(self.store.names(), _NAMES_LOOKED_AT))
         )
+
+    def turn(self, name: str) -> Turn:
+        """Return the turn of this name, which one process on this catalogue has at a time."""
+        return FileTurn(self._settings.state_path / f"{name}.turn")
 
     def close(self) -> None:
         """Let go of all of it."""
@@ -103,7 +116,12 @@ class Backends:
             writer=create_sqlite_writer(file, timeout_s=timeout_s),
             reserve=Reserve(file.parent / "reserve"),
             committed=committed,
+            events=self.announcer,
         )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:

@@ -16,7 +16,7 @@ from .domain.formats import Format
 from .errors import InvalidFilename
 
 if TYPE_CHECKING:
-    from .client import ImageClient
+    from .client import ImageApi
 
 STDOUT = "-"
 _EXTENSIONS = {each.content_type: each.extension for each in Format}
@@ -29,7 +29,7 @@ _EXTENSIONS = {each.content_type: each.extension for each in Format}
 @click.option("-f", "--force", is_flag=True, help="Overwrite files that are there.")
 @remote
 def download(
-    images: ImageClient,
+    images: ImageApi,
     image_ids: tuple[str, ...],
     transform: str | None,
     output: str,
@@ -48,13 +48,13 @@ def download(
     of_each(image_ids, lambda each: _to_file(images, each, transform, target, force=force))
 
 
-def _to_stdout(images: ImageClient, image_id: str, transform: str | None) -> None:
+def _to_stdout(images: ImageApi, image_id: str, transform: str | None) -> None:
     images.download(image_id, sys.stdout.buffer, transform=transform)
     sys.stdout.buffer.flush()
 
 
 def _to_file(
-    images: ImageClient, image_id: str, transform: str | None, target: Path, *, force: bool
+    images: ImageApi, image_id: str, transform: str | None, target: Path, *, force: bool
 ) -> None:
     from rich import progress
 
@@ -86,7 +86,7 @@ def _to_file(
     click.echo(printable(str(path)))
 
 
-def _name_of(images: ImageClient, image_id: str) -> str:
+def _name_of(images: ImageApi, image_id: str) -> str:
     """Return a name in this folder and no other, visible: it was chosen by whoever uploaded."""
     image = images.get(image_id)
     name = image.filename.replace("/", "_").replace("\\", "_").lstrip(".") or image.id

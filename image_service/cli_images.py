@@ -21,7 +21,7 @@ from .cli_remote import (
 )
 
 if TYPE_CHECKING:
-    from .client import Image, ImageClient, ImageDetails
+    from .client import Image, ImageApi, ImageDetails
 
 image_ids_argument = click.argument("image_ids", nargs=-1, required=True, metavar="IMAGE_ID...")
 _LISTED = 50
@@ -37,7 +37,7 @@ _LARGE = "rs:fit:800:600/f:png"
 @json_option
 @remote
 def get(
-    images: ImageClient,
+    images: ImageApi,
     image_ids: tuple[str, ...],
     is_shown: bool,
     graphics: str | None,
@@ -96,7 +96,7 @@ def _text(value: Any) -> str:
 @json_option
 @remote
 def list_images(
-    images: ImageClient,
+    images: ImageApi,
     limit: int,
     is_all: bool,
     quiet: bool,
@@ -153,7 +153,7 @@ def _columns(image: Image, *more: str) -> list[str]:
 @image_ids_argument
 @click.option("--permanent", is_flag=True, help="For good, also where there is a trash.")
 @remote
-def rm(images: ImageClient, image_ids: tuple[str, ...], permanent: bool) -> None:
+def rm(images: ImageApi, image_ids: tuple[str, ...], permanent: bool) -> None:
     """Delete images."""
 
     def delete(image_id: str) -> None:
@@ -166,7 +166,7 @@ def rm(images: ImageClient, image_ids: tuple[str, ...], permanent: bool) -> None
 @click.command()
 @image_ids_argument
 @remote
-def undelete(images: ImageClient, image_ids: tuple[str, ...]) -> None:
+def undelete(images: ImageApi, image_ids: tuple[str, ...]) -> None:
     """Take images out of the trash."""
     of_each(image_ids, lambda each: click.echo(f"{images.restore(each).id}  Image restored."))
 
@@ -178,7 +178,7 @@ def undelete(images: ImageClient, image_ids: tuple[str, ...]) -> None:
 @click.option("--set", "replaced", multiple=True, help="Tags in place of those that are there.")
 @remote
 def tag(
-    images: ImageClient,
+    images: ImageApi,
     image_ids: tuple[str, ...],
     added: tuple[str, ...],
     removed: tuple[str, ...],
@@ -204,7 +204,7 @@ def tag(
 @json_option
 @remote
 def similar(
-    images: ImageClient, image_id: str, max_distance: int | None, limit: int, as_json: bool
+    images: ImageApi, image_id: str, max_distance: int | None, limit: int, as_json: bool
 ) -> None:
     """List the images that look like one, the nearest first."""
     found = images.similar(image_id, max_distance=max_distance, limit=limit)
@@ -221,7 +221,7 @@ def similar(
 @click.option("--expires-in", type=click.IntRange(1), help="Seconds that it is good for.")
 @remote
 def url(
-    images: ImageClient, image_ids: tuple[str, ...], transform: str | None, expires_in: int | None
+    images: ImageApi, image_ids: tuple[str, ...], transform: str | None, expires_in: int | None
 ) -> None:
     """Print where images, or variants of them, are served."""
     of_each(image_ids, lambda each: click.echo(images.url(each, transform, expires_in)))

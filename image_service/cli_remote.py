@@ -19,7 +19,7 @@ from .cli_common import EXIT_CONFIG, EXIT_FAILED, fail
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .client import ImageClient
+    from .client import ImageApi, ImageClient
 
 EXIT_NOT_FOUND, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 4, 5, 130
 """Exit codes: no such image; no broker, no service or no answer in time; Ctrl-C."""
@@ -33,7 +33,7 @@ transform_option = click.option(
     "--transform",
     help="Options of a variant, as rs:fit:400:400/f:webp (docs/variants.md); else the original.",
 )
-_OPTIONS = (
+REMOTE_OPTIONS = (
     click.option("--amqp-uri", default="", help="The broker; else AMQP_URI, or what runs here."),
     click.option(
         "--config",
@@ -51,12 +51,21 @@ _OPTIONS = (
     ),
     click.option("--owner", nargs=2, metavar="KEY NAME", help="Who calls; KEY is its owner_key."),
 )
+DIRECT_OPTION = click.option(
+    "--direct",
+    is_flag=True,
+    help="Straight on the store that the configuration names, without broker or service.",
+)
 
 
-def remote(command: Command, attempts: int = 2) -> Command:
+def remote(
+    command: Command, attempts: int = 2, *, may_be_direct: bool = True, may_be_new: bool = False
+) -> Command:
     """Give a command the options of the way to the service, and its client as first argument.
 
-    Args: attempts: how often a call is made that fails and may go better: somebody waits.
+    Args:
+        attempts: how often a call is made that fails and may go better: somebody waits.
+        may_be_direct: whether it can do without a service; may_be_new: and without a store.
     """
 
     @functools.wraps(command)
@@ -66,23 +75,34 @@ def remote(command: Command, attempts: int = 2) -> Command:
         config_path: Path | None,
         timeout_s: float,
         owner: tuple[str, str] | None,
+        direct: bool = False,
         **options: Any,
     ) -> Any:
         # Nothing here is green, and eventlet would load a resolver of its own: 0.1 s.
         os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
         # What amqp says of connections that end is told in one line, below.
         logging.getLogger("amqp").setLevel(logging.CRITICAL)
-        where = _broker(amqp_uri, config_path)
-        with told(), _client(where, attempts, timeout_s, owner) as images:
-            return command(images, *args, **options)
+        if direct and amqp_uri:
+            raise click.UsageError("--direct needs no broker: give it or --amqp-uri, not both")
+        context_data = dict([owner]) if owner else {}
+        with told(), contextlib.ExitStack() as stack:
+            way = (
+                _store(config_path, context_data, may_be_new=may_be_new)
+                if direct
+                else _client(_broker(amqp_uri, config_path), attempts, timeout_s, context_data)
+            )
+            return command(stack.enter_context(way), *args, **options)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed((*REMOTE_OPTIONS, DIRECT_OPTION) if may_be_direct else REMOTE_OPTIONS):
         connecting = option(connecting)
     return connecting  # type: ignore[return-value]
 
 
-patient_remote = functools.partial(remote, attempts=8)
+patient_remote = functools.partial(remote, attempts=8, may_be_new=True)
 """The same for what may take hours, and goes on when the broker is back within half a minute."""
+
+live_remote = functools.partial(remote, may_be_direct=False)
+"""The same for what asks a running service about itself."""
 
 
 def _broker(amqp_uri: str, config_path: Path | None) -> dict[str, Any]:
@@ -96,8 +116,22 @@ def _broker(amqp_uri: str, config_path: Path | None) -> dict[str, Any]:
         fail(EXIT_CONFIG, exc)
 
 
+def _store(
+    config_path: Path | None, context_data: dict[str, Any], *, may_be_new: bool
+) -> contextlib.AbstractContextManager[ImageApi]:
+    from .config import ConfigError
+    from .direct import opened_images
+    from .serve import load
+
+    try:
+        _, settings = load(config_path or Path("config.yaml"))
+    except ConfigError as exc:
+        fail(EXIT_CONFIG, exc)
+    return opened_images(settings, context_data, may_be_new=may_be_new)
+
+
 def _client(
-    config: dict[str, Any], attempts: int, timeout_s: float, owner: tuple[str, str] | None
+    config: dict[str, Any], attempts: int, timeout_s: float, context_data: dict[str, Any]
 ) -> ImageClient:
     from .client import ImageClient
 
@@ -106,7 +140,7 @@ def _client(
         timeout_s=timeout_s,
         attempts=attempts,
         config=config,
-        context_data=dict([owner]) if owner else {},
+        context_data=context_data,
     )
 
 

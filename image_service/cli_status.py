@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from .cli_common import EXIT_FOUND
-from .cli_remote import console, json_option, print_json, printable, remote
+from .cli_remote import console, json_option, live_remote, print_json, printable, remote
 from .domain.image import human_size
 
 if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-    from .client import Health, ImageClient, ImagePage, StorageInfo
+    from .client import Health, ImageApi, ImagePage, StorageInfo
 
 _NEWEST = 10
 _COLORS = {"ok": "green", "degraded": "yellow"}
@@ -25,7 +25,7 @@ _COLORS = {"ok": "green", "degraded": "yellow"}
 @click.command()
 @json_option
 @remote
-def info(images: ImageClient, as_json: bool) -> None:
+def info(images: ImageApi, as_json: bool) -> None:
     """Tell how much is stored."""
     found = images.storage_info()
     if as_json:
@@ -62,8 +62,8 @@ def _quota(files: int | None, size_bytes: int | None) -> str:
 
 @click.command()
 @json_option
-@remote
-def health(images: ImageClient, as_json: bool) -> None:
+@live_remote
+def health(images: ImageApi, as_json: bool) -> None:
     """Tell how the service is. Exit code 3: not all is well."""
     found = images.health()
     if as_json:
@@ -87,8 +87,8 @@ def health(images: ImageClient, as_json: bool) -> None:
     help="Seconds between two looks.",
 )
 @click.option("--looks", type=click.IntRange(1), help="How many looks; else until Ctrl-C.")
-@remote
-def top(images: ImageClient, interval_s: float, looks: int | None) -> None:
+@live_remote
+def top(images: ImageApi, interval_s: float, looks: int | None) -> None:
     """Watch the service: how it is, what it holds, what comes in."""
     from rich.live import Live
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sys
 from collections import Counter
@@ -27,11 +28,13 @@ from .domain.formats import EXTENSIONS
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from .client import ImageClient
+    from .client import Image, ImageApi
     from .client.batch import Outcome
 
 STDIN = "-"
 JOBS = 4
+# Of the server of a url.
+_SILENT_S = 60.0
 _MAGIC = frozenset("*?[")
 _REFRESHES_PER_S = 4
 
@@ -51,7 +54,7 @@ _REFRESHES_PER_S = 4
 @json_option
 @patient_remote
 def upload(
-    images: ImageClient,
+    images: ImageApi,
     sources: tuple[str, ...],
     recursive: bool,
     tags: tuple[str, ...],
@@ -76,19 +79,32 @@ def upload(
 
 
 def _upload_one(
-    images: ImageClient, source: str, name: str, as_json: bool, more: dict[str, Any]
+    images: ImageApi, source: str, name: str, as_json: bool, more: dict[str, Any]
 ) -> None:
-    """Store what is no file, or is to have another name, whatever is stored already."""
-    picture = sys.stdin.buffer.read() if source == STDIN else source
-    image = images.upload(picture, name or ("stdin" if source == STDIN else ""), **more)
+    """Store what is no file, or is to have another name."""
+    from .client.sources import Source, read_source
+
+    if source == STDIN:
+        picture = Source(sys.stdin.buffer.read(), "stdin")
+    else:
+        picture = read_source(source, _SILENT_S)
+    checksum = f"sha256:{hashlib.sha256(picture.data).hexdigest()}"
+    there = images.find([checksum]).get(checksum)
+    image: Image = (
+        images.get(there)
+        if there
+        else images.upload(picture.data, name or picture.filename, checksum=checksum, **more)
+    )
     if as_json:
         print_json(image)
     else:
         click.echo(f"{image.id}  {image.url}")
+    if there:
+        click.echo("It is there already; it was left as it is.", err=True)
 
 
 def _upload_all(
-    images: ImageClient, files: list[Path], jobs: int, as_json: bool, more: dict[str, Any]
+    images: ImageApi, files: list[Path], jobs: int, as_json: bool, more: dict[str, Any]
 ) -> None:
     from .client.batch import FAILED, STORED, THERE, Batch
 

@@ -11,6 +11,7 @@ from .domain.image import Image
 from .domain.transform_options import parse_options
 from .errors import Busy, ImageServiceError
 from .flights import Abandoned, Flights
+from .sight import calls
 from .variants import Variant, Variants
 
 _log = logging.getLogger(__name__)
@@ -38,9 +39,10 @@ class EagerVariants:
     def make(self, image: Image, spawn: Callable[[Callable[[], None]], object]) -> None:
         """Begin to make an image's variants. Args: spawn: starts a green thread."""
         if self._transforms:
-            spawn(functools.partial(self._make_all, image))
+            spawn(functools.partial(self._make_all, image, calls.current()))
 
-    def _make_all(self, image: Image) -> None:
+    def _make_all(self, image: Image, cause: calls.Call | None) -> None:
+        calls.enter(cause)
         try:
             for transform in self._transforms:
                 for taken in _TAKEN:

@@ -14,6 +14,7 @@ from .domain.image import Image
 from .domain.mezzanine import NAME
 from .errors import Busy, ImageNotFound, ImageServiceError
 from .flights import Abandoned, Flights
+from .sight import calls
 from .variants import Variant
 
 _log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ class LullWork:
         self._leave = leave
         self._flights = flights
         self._quiet_s = quiet_s
-        self._waiting: deque[str] = deque(maxlen=_MOST_WAITING)
+        # Whose picture each is, for the log.
+        self._waiting: deque[tuple[str, calls.Call | None]] = deque(maxlen=_MOST_WAITING)
         self._quiet_from_s = 0.0
         self._is_running = False
 
@@ -54,7 +56,7 @@ class LullWork:
         self._quiet_from_s = time.monotonic() + self._quiet_s
         if not self._would_leave(image):
             return
-        self._waiting.append(image.id)
+        self._waiting.append((image.id, calls.current()))
         if not self._is_running:
             self._is_running = True
             spawn(self._run)
@@ -66,7 +68,9 @@ class LullWork:
                 if wait_s > 0 or not self._flights.is_idle:
                     sleep(max(wait_s, self._quiet_s / 4))
                     continue
-                self._make(self._waiting.popleft())
+                image_id, cause = self._waiting.popleft()
+                calls.enter(cause)
+                self._make(image_id)
         finally:
             self._is_running = False
 

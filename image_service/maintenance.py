@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .application import SystemClock
 from .archive import Archive, Moves
-from .backends import CATALOGUE_FILE, Backends, Store
+from .backends import Backends, Store, has_catalogue
 from .backup import BackupFolder
 from .backup_bucket import BackupBucket
 from .backup_file import SUFFIX, BackupFile
@@ -56,11 +56,9 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     Args: may_be_new: make one where there is none.
     Raises: StorageUnavailable when there is none.
     """
-    folder = settings.state_path
-    file = folder / CATALOGUE_FILE
     if may_be_new:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif not file.is_file():
+        settings.state_path.mkdir(parents=True, exist_ok=True)
+    elif not has_catalogue(settings):
         raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
     try:
         backends = Backends(settings)
@@ -69,7 +67,7 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     try:
         _claim(backends)
         backends.prepare()
-        yield Parts(settings, backends.store, backends.catalogue, file)
+        yield Parts(settings, backends.store, backends.catalogue, backends.catalogue_file)
     finally:
         backends.close()
 

@@ -2,64 +2,42 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from .additions import Additions, Terms
 from .archive import Archive
 from .domain import arguments
-from .domain.blocks import CheckedFile, digests_of
-from .domain.filename import check_extension, check_filename, fold
+from .domain.blocks import CheckedFile
+from .domain.filename import fold
 from .domain.fingerprint import MAX_DISTANCE
-from .domain.formats import Format, describe_unsupported, sniff
-from .domain.image import Findings, Image, checksum_text, make_image_id
-from .domain.label import Label
+from .domain.formats import Format
+from .domain.image import Image, checksum_text
 from .domain.listing import MAX_LIMIT, ListQuery
 from .domain.outcomes import Delivery, Match, Usage
-from .domain.payload import to_bytes
 from .domain.ports import (
     UNBOUNDED_BYTES,
     BlobStore,
     Catalogue,
     Clock,
-    DuplicateRequest,
     ImageEngine,
     MonthTotals,
     Page,
-    RequestKey,
     TagCount,
+    Timeline,
 )
 from .domain.quota import Quotas, Used
 from .domain.strip import Strip
 from .domain.variant_ports import VariantStore
 from .errors import (
-    Busy,
-    ChecksumMismatch,
     ImageDamaged,
-    ImageServiceError,
-    QuotaExceeded,
-    UnsupportedFormat,
 )
-from .removals import Owed, Removals, discard, found, request_key
+from .removals import Owed, Removals, found
+from .settings import Settings
 from .updates import Updates
 
 MAX_TAGS_LISTED = 100
 _RANDOM_BYTES = 24
-
-
-@dataclass(frozen=True)
-class _Upload:
-    """A checked upload on its way in."""
-
-    data: bytes
-    filename: str
-    tags: tuple[str, ...]
-    attributes: Mapping[str, str]
-    owner: str
-    delivery: Delivery
 
 
 class StorageManager:
@@ -86,22 +64,17 @@ class StorageManager:
     ) -> None:
         """Args:
         trash_retention_days, retention_days: see Removals.
-        quotas: how much may be stored.
-        strip: what is removed from every picture before it is stored.
-        accepted: the formats that the engine can decode.
+        max_upload_bytes, quotas, strip, accepted: see additions.Terms.
         """
-        self._strip = strip
-        self._quotas = quotas or Quotas()
-        self._accepted = accepted
         self._store = store
         self._catalogue = catalogue
-        self._engine = engine
         self._clock = clock
         self._variants = variants
-        self._max_upload_bytes = max_upload_bytes
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
         self._archive = Archive(store, catalogue)
         self._owed = Owed()
+        terms = Terms(max_upload_bytes, accepted, strip, quotas or Quotas())
+        self._additions = Additions(store, catalogue, engine, clock, self._owed, terms)
         self._updates = Updates(store, catalogue, self._owed)
         self._removals = Removals(
             store,
@@ -111,6 +84,34 @@ class StorageManager:
             self._owed,
             trash_retention_days,
             retention_days or {},
+        )
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        store: BlobStore,
+        catalogue: Catalogue,
+        engine: ImageEngine,
+        clock: Clock,
+        variants: VariantStore,
+        *,
+        accepted: Collection[Format] = frozenset(Format),
+    ) -> StorageManager:
+        """Return one that does as the settings say."""
+        return cls(
+            store,
+            catalogue,
+            engine,
+            clock,
+            variants,
+            max_upload_bytes=settings.max_upload_bytes,
+            idempotency_window_s=settings.idempotency_window_s,
+            trash_retention_days=settings.trash_retention_days,
+            retention_days=settings.retention_days,
+            quotas=settings.quotas,
+            strip=settings.strip_metadata,
+            accepted=accepted,
         )
 
     def add(
@@ -124,27 +125,16 @@ class StorageManager:
         idempotency_key: object = None,
         delivery: Delivery | None = None,
     ) -> Image:
-        """Store a picture; return it once bytes and catalogue entry survive power loss.
-
-        The same delivery, or the same idempotency_key with the same bytes, answers the first
-        time's image and stores nothing new.
-        Args: as CONTRACT upload_image's; file in any form that payload.to_bytes() takes.
-        Raises: any ImageServiceError; nothing is left behind then.
-        """
-        checked_name = check_filename(filename)
-        checked_tags, checked_attributes = arguments.tags(tags), arguments.attributes(attributes)
-        expected_digest = arguments.checksum(checksum)
-        key = _idempotency_key(idempotency_key)
-        data = to_bytes(file, max_bytes=self._max_upload_bytes)
-        _check_digest(data, expected_digest)
-        delivery = delivery or Delivery()
-        owner = arguments.owner(delivery.owner)
-        upload = _Upload(data, checked_name, checked_tags, checked_attributes, owner, delivery)
-        try:
-            self._raise_if_done(upload)
-            return self._add_once(upload, key) if key else self._add(upload)
-        except DuplicateRequest as duplicate:
-            return duplicate.image
+        """See Additions.add."""
+        return self._additions.add(
+            file,
+            filename,
+            tags=tags,
+            attributes=attributes,
+            checksum=checksum,
+            idempotency_key=idempotency_key,
+            delivery=delivery,
+        )
 
     def get(self, image_id: object) -> Image:
         """Return the image. Raises: InvalidImageId, ImageNotFound."""
@@ -243,6 +233,14 @@ class StorageManager:
         """See Catalogue.months."""
         return self._catalogue.months()
 
+    def timeline(self, query: ListQuery) -> Timeline:
+        """See Catalogue.timeline."""
+        return self._catalogue.timeline(query)
+
+    def changes(self) -> int:
+        """See Catalogue.changes."""
+        return self._catalogue.changes()
+
     def tags(self, prefix: object, limit: object) -> list[TagCount]:
         """Return the most frequent tags that begin with a text, whatever its case; "" for any.
 
@@ -281,128 +279,3 @@ class StorageManager:
     def expire(self) -> None:
         """See Removals.expire."""
         self._removals.expire()
-
-    def _add_once(self, upload: _Upload, key: str) -> Image:
-        request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
-        self._catalogue.begin_request(request)
-        try:
-            return self._add(upload, request)
-        except BaseException:
-            self._owed.attempt(functools.partial(self._catalogue.abandon_request, request))
-            raise
-
-    def _add(self, upload: _Upload, *requests: RequestKey) -> Image:
-        detected = sniff(upload.data)
-        if detected is None or detected not in self._accepted:
-            raise UnsupportedFormat(describe_unsupported(upload.data))
-        check_extension(upload.filename, detected)
-        self._check_quotas(upload)
-        now_ms = self._clock.now_ms()
-        image_id = make_image_id(now_ms, secrets.token_bytes(_RANDOM_BYTES))
-        name = f"{image_id}.{detected.extension}"
-        look_and_put = self._put_stripped if self._strip is not Strip.NONE else self._put_as_sent
-        label = Label(upload.filename, upload.tags, upload.attributes, upload.owner).to_bytes()
-        findings, digest = look_and_put(name, upload.data, detected, label)
-        stored = upload.data if findings.data is None else findings.data
-        sent_digest = digest if stored is upload.data else hashlib.sha256(upload.data).digest()
-        image = Image(
-            id=image_id,
-            filename=upload.filename,
-            size_bytes=len(stored),
-            sha256=digest,
-            created_ms=now_ms,
-            facts=findings.facts,
-            tags=upload.tags,
-            attributes=upload.attributes,
-            description=findings.description,
-            fingerprint=findings.fingerprint,
-            removed=findings.removed,
-            sent_sha256=None if stored is upload.data else sent_digest,
-            owner=upload.owner,
-            block_digests=digests_of(stored),
-        )
-        once = request_key(upload.delivery, sent_digest, self._clock.now_ms())
-        all_requests = (*requests, once) if once else requests
-        return self._commit(image, all_requests)
-
-    def _check_quotas(self, upload: _Upload) -> None:
-        """Spare an upload all work where there is no room; the commit looks again, exactly."""
-        # What is stripped may turn out to be small enough.
-        size_bytes = len(upload.data) if self._strip is Strip.NONE else 0
-        self._quotas.check(self._catalogue.used, upload.owner, size_bytes)
-
-    def _put_stripped(
-        self, name: str, data: bytes, detected: Format, label: bytes
-    ) -> tuple[Findings, bytes]:
-        """Write what the worker left of the picture."""
-        findings = self._engine.analyse(data, detected, self._strip).result()
-        stored = data if findings.data is None else findings.data
-        return findings, self._store.put(name, stored, label)
-
-    def _put_as_sent(
-        self, name: str, data: bytes, detected: Format, label: bytes
-    ) -> tuple[Findings, bytes]:
-        """Have a worker look and write to disk at the same time."""
-        analysis = self._engine.analyse(data, detected, self._strip)
-        try:
-            digest = self._store.put(name, data, label)
-        except ImageServiceError:
-            analysis.result()  # what is wrong with the picture is told before what is with us
-            raise
-        except BaseException:
-            analysis.cancel()
-            raise
-        try:
-            return analysis.result(), digest
-        except BaseException:
-            discard(self._store, name)
-            raise
-
-    def _commit(self, image: Image, requests: tuple[RequestKey, ...]) -> Image:
-        try:
-            added = self._catalogue.add(image, requests, self._quotas)
-        except (DuplicateRequest, Busy, QuotaExceeded):
-            discard(self._store, image.blob_name)
-            raise
-        except ImageServiceError:
-            self._undo(image)  # whether it was committed is not known
-            raise
-        try:
-            self._store.settle(image.blob_name)
-        except ImageServiceError:
-            self._undo(image)
-            raise
-        return added
-
-    def _undo(self, image: Image) -> None:
-        self._owed.attempt(functools.partial(self._withdraw, image))
-
-    def _withdraw(self, image: Image) -> None:
-        self._catalogue.withdraw(image)
-        discard(self._store, image.blob_name)
-
-    def _raise_if_done(self, upload: _Upload) -> None:
-        """Spare a redelivered upload its work if the first delivery was carried out."""
-        if upload.delivery.redelivered:
-            once = request_key(
-                upload.delivery, hashlib.sha256(upload.data).digest(), self._clock.now_ms()
-            )
-            first = self._catalogue.find_request(once) if once else None
-            if first:
-                raise DuplicateRequest(first)
-
-
-def _idempotency_key(value: object) -> str:
-    """Return the key under which a caller's idempotency_key is remembered, "" for None."""
-    if value is None:
-        return ""
-    limit = arguments.MAX_IDEMPOTENCY_KEY_CHARACTERS
-    text = arguments.text(value, "idempotency_key", max_characters=limit)
-    return "caller:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _check_digest(data: bytes, expected: bytes | None) -> None:
-    if expected is not None:
-        actual = hashlib.sha256(data).digest()
-        if actual != expected:
-            raise ChecksumMismatch(f"sha256:{expected.hex()}", f"sha256:{actual.hex()}")

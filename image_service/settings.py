@@ -129,6 +129,9 @@ class Settings(AccessSettings, S3Settings, BaseModel):
     scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0
 
+    events: bool = True
+    events_poll_s: Seconds = 1.0
+
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
     serializer: Serializer = "msgpack"

@@ -39,7 +39,7 @@ share a local `upload_dir`.
 
 ## Files
 
-```
+```text
 uploads/
   img_1795448769377_8xqzjvmxyswj57dfk7qp.jpg   an original; look, copy, rsync
   .tmp/                                        uploads and deletions in flight

@@ -41,6 +41,7 @@ SUITES: dict[int, tuple[str, ...]] = {
     5: (
         "component/test_fuzzed_uploads.py", "component/test_limits_over_rpc.py",
         "component/test_survival.py", "contracts/test_sandbox.py", "contracts/test_worker_pool.py",
+        "contracts/test_worker_pool_messages.py",
         "corpus/test_hostile_files.py", "e2e/test_last_resort.py", "unit/test_corpus.py",
         "unit/test_corpus_fuzz.py", "unit/test_metadata_hostile.py", "unit/test_payload.py",
     ),

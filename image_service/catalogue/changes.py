@@ -8,6 +8,7 @@ from ..domain.image import Changes, Image
 from .counts import count_tags
 from .records import to_row
 from .tables import image_tags, images
+from .timeline import note_change
 
 _COLUMNS = ("filename", "filename_folded", "tags", "attributes")
 
@@ -27,4 +28,5 @@ def change(connection: sa.Connection, image: Image, changes: Changes) -> Image:
         connection.execute(sa.delete(image_tags).where(mine, image_tags.c.tag.in_(gone)))
     if new:
         connection.execute(sa.insert(image_tags), new)
+    note_change(connection, image.facts.format)
     return changed

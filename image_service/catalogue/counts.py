@@ -24,6 +24,7 @@ _COUNT = (
         bytes=totals.c.bytes + sa.bindparam("more_bytes"),
         trashed_files=totals.c.trashed_files + sa.bindparam("more_trashed_files"),
         trashed_bytes=totals.c.trashed_bytes + sa.bindparam("more_trashed_bytes"),
+        changes=totals.c.changes + 1,
     )
 )
 

@@ -38,21 +38,34 @@ def count_all(connection: sa.Connection, query: ListQuery) -> int:
 
 
 def _page_statement(query: ListQuery) -> sa.Select[Any]:
-    column = _ORDER_COLUMNS[query.order]
-    statement = sa.select(*listed).where(*_conditions(query))
+    if not query.skip:
+        return _walk(query, *listed).limit(query.limit + 1)
+    # What is skipped is counted in the index alone, where the order and the filters are all in it.
+    wanted = _walk(query, images.c.id).limit(query.limit + 1).offset(query.skip)
+    return _ordered(query, sa.select(*listed).where(images.c.id.in_(wanted)))
+
+
+def _walk(query: ListQuery, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    statement = sa.select(*columns).where(*conditions(query))
     if query.after:
+        column = _ORDER_COLUMNS[query.order]
         here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
         statement = statement.where(here < last if query.descending else here > last)
+    return _ordered(query, statement)
+
+
+def _ordered(query: ListQuery, statement: sa.Select[Any]) -> sa.Select[Any]:
     order = sa.desc if query.descending else sa.asc
-    return statement.order_by(order(column), order(images.c.id)).limit(query.limit + 1)
+    return statement.order_by(order(_ORDER_COLUMNS[query.order]), order(images.c.id))
 
 
 def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
-    found = sa.select(images.c.id).where(*_conditions(query)).limit(COUNTED_AT_MOST + 1)
+    found = sa.select(images.c.id).where(*conditions(query)).limit(COUNTED_AT_MOST + 1)
     return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
 
 
-def _conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
+def conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:
+    """Return what an image must be to be listed."""
     tagged = sa.select(image_tags.c.image_id).where(image_tags.c.tag == query.tag)
     wanted = (
         (query.format, lambda v: images.c.format == v.value),

@@ -10,28 +10,28 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from ..domain.events import EventType
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
-from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount
+from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount, Timeline
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull, StorageUnavailable
 from . import changes as image_changes
-from . import requests
-from .counts import change_totals, count, read_months, read_tags
-from .digests import find_digests, forget_sent, note_sent
+from . import moves, requests
+from .counts import read_months, read_tags
+from .digests import find_digests
+from .outbox import Announcer, SqlOutbox
 from .owners import used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
-from .tables import image_tags, images, listed, totals
+from .tables import images, listed, totals
+from .timeline import read_changes, read_timeline
 from .together import GroupCommit, Work, timed
 
 T = TypeVar("T")
-_IDS_AT_ONCE = 500
-_INSERT_IMAGE = sa.insert(images)
-_INSERT_TAGS = sa.insert(image_tags)
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
 _LIVE = images.c.deleted_ms.is_(None)
 _OLDEST_EQUAL = (
@@ -69,6 +69,7 @@ class SqlCatalogue:
         writer: sa.Engine | None = None,
         reserve: Reserve | None = None,
         committed: Callable[[float], object] = lambda _: None,
+        events: Announcer | None = None,
     ) -> None:
         """Args:
         prepare: makes the database and its tables where they are missing.
@@ -76,7 +77,10 @@ class SqlCatalogue:
         writer: an engine for transactions that write, used by one thread at a time.
         reserve: room for deletions on a full disk.
         committed: is told of each transaction that wrote, and how many seconds it took.
+        events: writes the events of changes.
         """
+        self._events = events or Announcer()
+        self.outbox = SqlOutbox(self._events, self._read, self._write_on_full_disk)
         self._engine = engine
         self._writer = writer or engine
         self._prepare = prepare
@@ -105,6 +109,7 @@ class SqlCatalogue:
         self, image: Image, asked: Collection[RequestKey] = (), quotas: Quotas | None = None
     ) -> Image:
         """See Catalogue.add."""
+        tell = self._events.of(EventType.UPLOADED)
 
         def work(connection: sa.Connection) -> Image:
             oldest = connection.scalar(_OLDEST_EQUAL, {"digest": image.sha256})
@@ -114,14 +119,15 @@ class SqlCatalogue:
             if quotas:
                 # In the transaction that holds the write lock: nobody can take the room meanwhile.
                 quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
-            _insert(connection, added, row)
+            moves.insert(connection, added, row)
+            tell(connection, row)
             return added
 
-        return self._write(work)
+        return self._announced(self._write(work))
 
     def put_back(self, image: Image) -> None:
         """See Catalogue.put_back."""
-        self._write(functools.partial(_insert, image=image, row=to_row(image)))
+        self._write(functools.partial(moves.insert, image=image, row=to_row(image)))
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
@@ -132,6 +138,7 @@ class SqlCatalogue:
         self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
     ) -> Image | None:
         """See Catalogue.remove."""
+        tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
@@ -139,27 +146,35 @@ class SqlCatalogue:
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
-            _delete(connection, image)
-            self._finish(connection, [request] if request else [], to_row(image))
+            moves.delete(connection, image)
+            row = to_row(image)
+            self._finish(connection, [request] if request else [], row)
+            if image.deleted_ms is None:  # else it was told when it went into the trash
+                tell(connection, row)
             return image
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def change(self, image_id: str, changes: Changes) -> Image | None:
         """See Catalogue.change."""
+        tell = self._events.of(EventType.UPDATED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
             if image is None or image.deleted_ms is not None:
                 return None
-            return image_changes.change(connection, image, changes)
+            changed = image_changes.change(connection, image, changes)
+            if changed != image:
+                tell(connection, to_row(changed))
+            return changed
 
-        return self._write(work)
+        return self._announced(self._write(work))
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None
     ) -> Image | None:
         """See Catalogue.trash."""
+        tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
@@ -167,22 +182,27 @@ class SqlCatalogue:
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
-            trashed = _moved(connection, image, deleted_ms)
-            self._finish(connection, [request] if request else [], to_row(trashed))
+            trashed = moves.moved(connection, image, deleted_ms)
+            row = to_row(trashed)
+            self._finish(connection, [request] if request else [], row)
+            tell(connection, row)
             return trashed
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def restore(self, image_id: str) -> Image | None:
         """See Catalogue.restore."""
+        tell = self._events.of(EventType.RESTORED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id)
             if image is None or image.deleted_ms is None:
                 return None
-            return _moved(connection, image, None)
+            restored = moves.moved(connection, image, None)
+            tell(connection, to_row(restored))
+            return restored
 
-        return self._write_on_full_disk(work)
+        return self._announced(self._write_on_full_disk(work))
 
     def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
         """See Catalogue.trashed_before."""
@@ -198,8 +218,10 @@ class SqlCatalogue:
         """See Catalogue.withdraw."""
 
         def work(connection: sa.Connection) -> None:
-            if _find(connection, image.id):
-                _delete(connection, image)
+            added = _find(connection, image.id)
+            if added:
+                moves.delete(connection, image)
+            self._events.withdraw(connection, to_row(added) if added else None)
             requests.forget_image(connection, image.id)
 
         self._write_on_full_disk(work)
@@ -236,6 +258,14 @@ class SqlCatalogue:
     def months(self) -> list[MonthTotals]:
         """See Catalogue.months."""
         return self._read(read_months)
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """See Catalogue.timeline."""
+        return self._read(functools.partial(read_timeline, query=query))
+
+    def changes(self) -> int:
+        """See Catalogue.changes."""
+        return self._read(read_changes)
 
     def tags(self, prefix: str, limit: int) -> list[TagCount]:
         """See Catalogue.tags."""
@@ -274,11 +304,11 @@ class SqlCatalogue:
 
     def known(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.known."""
-        return self._read(functools.partial(_among, ids=list(image_ids)))
+        return self._read(functools.partial(moves.among, ids=list(image_ids)))
 
     def trashed(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.trashed."""
-        return self._read(functools.partial(_among, ids=list(image_ids), condition=~_LIVE))
+        return self._read(functools.partial(moves.among, ids=list(image_ids), condition=~_LIVE))
 
     def find_request(self, request: RequestKey) -> Image | None:
         """See Catalogue.find_request."""
@@ -306,6 +336,11 @@ class SqlCatalogue:
     def check(self) -> None:
         """See Catalogue.check."""
         self._read(functools.partial(count_all, query=ListQuery()))
+
+    def _announced(self, result: T) -> T:
+        """Have what was written with a change told at once."""
+        self._events.committed()
+        return result
 
     def _finish(
         self, connection: sa.Connection, asked: Collection[RequestKey], row: dict[str, Any]
@@ -353,47 +388,6 @@ def _images(connection: sa.Connection, statement: sa.Select[Any]) -> list[Image]
 def _find(connection: sa.Connection, image_id: str) -> Image | None:
     row = connection.execute(_BY_ID, {"image_id": image_id}).mappings().first()
     return None if row is None else from_row(dict(row))
-
-
-def _among(
-    connection: sa.Connection, ids: list[str], condition: sa.ColumnElement[bool] | None = None
-) -> set[str]:
-    """Return those of ids that are there and meet a condition."""
-    found: set[str] = set()
-    for start in range(0, len(ids), _IDS_AT_ONCE):
-        statement = sa.select(images.c.id).where(images.c.id.in_(ids[start : start + _IDS_AT_ONCE]))
-        found.update(
-            connection.scalars(statement if condition is None else statement.where(condition))
-        )
-    return found
-
-
-def _insert(connection: sa.Connection, image: Image, row: dict[str, Any]) -> None:
-    connection.execute(_INSERT_IMAGE, row)
-    if image.tags:
-        rows = [{"tag": tag, "image_id": image.id} for tag in image.tags]
-        connection.execute(_INSERT_TAGS, rows)
-    note_sent(connection, image)
-    count(connection, image, +1)
-
-
-def _delete(connection: sa.Connection, image: Image) -> None:
-    connection.execute(sa.delete(images).where(images.c.id == image.id))
-    if image.tags:
-        connection.execute(sa.delete(image_tags).where(image_tags.c.image_id == image.id))
-    forget_sent(connection, image)
-    count(connection, image, -1)
-
-
-def _moved(connection: sa.Connection, image: Image, deleted_ms: int | None) -> Image:
-    """Put an image into the trash, or for None take it out."""
-    connection.execute(
-        sa.update(images).where(images.c.id == image.id).values(deleted_ms=deleted_ms)
-    )
-    moved = dataclasses.replace(image, deleted_ms=deleted_ms)
-    change_totals(connection, image, -1)
-    change_totals(connection, moved, +1)
-    return moved
 
 
 def _has_vanished(exc: sa.exc.OperationalError) -> bool:

@@ -97,6 +97,9 @@ totals = sa.Table(
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("trashed_files", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("trashed_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # How often images of this format came, went or were changed: here, for this row is written
+    # with each of them anyway.
+    sa.Column("changes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sqlite_with_rowid=False,
 )
 """What there is of each format: files and bytes of the living, and of those in the trash."""
@@ -153,3 +156,27 @@ requests = sa.Table(
     sa.Index(None, "image_id"),
     sqlite_with_rowid=False,
 )
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    # Drawn after the change has locked its image's row: in order for each image. Of different
+    # images a lower one may be committed later, so nobody may go on from the last one seen.
+    sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
+    sa.Column("id", sa.String(32), nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("image_id", sa.String(50), nullable=False),
+    sa.Column("occurred_ms", sa.BigInteger, nullable=False),
+    # The call that it comes of, and its trace; empty where there is none.
+    sa.Column("call_id", sa.Text, nullable=False),
+    sa.Column("traceparent", sa.String(55), nullable=False),
+    # The image as JSON, as records.to_snapshot() makes it; without what was too long.
+    sa.Column("image", sa.Text, nullable=False),
+    sa.Column("is_partial", sa.Boolean, nullable=False),
+)
+"""Events that wait for the broker; a row goes when it has been told."""

@@ -201,6 +201,7 @@ class Health(Result):
     uptime_s: float = wire("uptimeSeconds", default=0.0)
     checks: Mapping[str, Check] = wire(convert=_checks)
     integrity: Mapping[str, Any] | None = wire()
+    events: Mapping[str, Any] | None = wire()
 
     @property
     def is_ok(self) -> bool:

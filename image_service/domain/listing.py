@@ -16,6 +16,8 @@ from .formats import EXTENSIONS, Format
 from .image import Image, parse_image_ref
 
 MAX_LIMIT = 1000
+MAX_SKIP = 1_000_000
+"""How many images a page may leave out before it: they are walked over."""
 COUNTED_AT_MOST = 10_000
 """How far a filtered listing is counted; beyond it totalIsExact is false."""
 
@@ -30,6 +32,7 @@ class ListQuery:
     """A checked question for a page.
 
     order: one of ORDERS; after: the (order value, id) of the last image of the page before.
+    skip: how many images from there on the page leaves out, 0..MAX_SKIP.
     created_from_ms inclusive, created_until_ms exclusive; filename: folded text it contains.
     trashed: of what is in the trash, and not of the rest.
     """
@@ -38,6 +41,7 @@ class ListQuery:
     order: str = "createdAt"
     descending: bool = True
     after: tuple[Any, str] | None = None
+    skip: int = 0
     format: Format | None = None
     tag: str | None = None
     filename: str | None = None
@@ -98,7 +102,7 @@ class ListQuery:
         return is_integer and -_MAX_BYTES <= cast(int, value) <= _MAX_BYTES
 
     def _fingerprint(self) -> str:
-        query = replace(self, limit=MAX_LIMIT, after=None)
+        query = replace(self, limit=MAX_LIMIT, after=None, skip=0)
         return hashlib.sha256(repr(query).encode()).hexdigest()[:12]
 
 
@@ -107,6 +111,7 @@ _PAGING: dict[str, Any] = {
     "order": "createdAt",
     "descending": True,
     "after": None,
+    "skip": 0,
 }
 
 
@@ -114,6 +119,7 @@ def parse_list_query(
     *,
     limit: object = MAX_LIMIT,
     cursor: object = None,
+    skip: object = 0,
     order: object = "-createdAt",
     format: object = None,  # noqa: A002 - the contract's word
     tag: object = None,
@@ -132,6 +138,7 @@ def parse_list_query(
         raise InvalidArgument("order", f"it must be one of {', '.join(ORDERS)}, or -… for reverse")
     query = ListQuery(
         limit=arguments.integer(limit, "limit", low=1, high=MAX_LIMIT),
+        skip=arguments.integer(skip, "skip", low=0, high=MAX_SKIP),
         order=order.removeprefix("-"),
         descending=order.startswith("-"),
         format=_format(format),

@@ -224,6 +224,25 @@ class MonthTotals:
 
 
 @dataclass(frozen=True)
+class MonthCount:
+    """How many images of a listing were stored in a month (UTC, 2026-01)."""
+
+    month: str
+    files: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What of a listing is of which month, the oldest first, and how much that is.
+
+    months: None where there is too much to count; then total is how far it was counted.
+    """
+
+    months: tuple[MonthCount, ...] | None
+    total: int
+
+
+@dataclass(frozen=True)
 class TagCount:
     """How many living images have a tag."""
 
@@ -312,6 +331,15 @@ class Catalogue(Protocol):
 
         What has nothing is left out.
         """
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """Return how many of the images that query asks for, on all pages, are of each month.
+
+        In constant time where only formats are told apart, counted to COUNTED_AT_MOST otherwise.
+        """
+
+    def changes(self) -> int:
+        """Return a number that is another one after whatever a listing shows has changed."""
 
     def tags(self, prefix: str, limit: int) -> list[TagCount]:
         """Return the most frequent tags of the living, of equals the first by their letters.

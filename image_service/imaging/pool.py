@@ -161,7 +161,7 @@ class WorkerPool:
         self._stopped = False
 
     def start(self) -> None:
-        """Start the workers; the first jobs wait while they load."""
+        """Start the workers; the first jobs wait while they load. Else the first job does it."""
         for _ in range(self.size):
             self._spawn()
 
@@ -245,19 +245,19 @@ class WorkerPool:
         with self._lock:
             self._waiting += more
 
-    def _spawn(self) -> None:
+    def _spawn(self, at_most: int | None = None) -> None:
         with self._lock:  # a pool that has stopped has no workers, and gets none
-            if self._stopped:
+            if self._stopped or (at_most is not None and len(self._all) >= at_most):
                 return
             worker = _Worker(self._limits, self.timeout_s)
             self._all.add(worker)
         self._idle.put(worker)
 
     def _start_missing(self) -> None:
-        """Start the workers that could not be started when others died."""
+        """Start the workers that could not be started when others died, or were not needed."""
         with contextlib.suppress(OSError):
             while len(self._all) < self.size and not self._stopped:
-                self._spawn()
+                self._spawn(at_most=self.size)
 
     def _discard(self, worker: _Worker) -> None:
         self._all.discard(worker)

@@ -23,16 +23,18 @@ class Call:
     """One RPC call or HTTP request.
 
     id: what all lines about it carry. stack: the ids of the calls that led to it, its own last.
-    is_named: whether id is the one it keeps.
+    is_named: whether id is the one it keeps. trace_id: "" where it is not traced; work that is
+    done for a call after its end is told by it, too.
     """
 
-    __slots__ = ("id", "is_named", "stack", "trace")
+    __slots__ = ("id", "is_named", "stack", "trace", "trace_id")
 
     def __init__(self, call_id: str, *, is_named: bool = True) -> None:
         self.id = call_id[:_MOST_ID_CHARACTERS]
         self.is_named = is_named
         self.stack: tuple[str, ...] = ()
         self.trace: Trace | None = None
+        self.trace_id = ""
 
     def name(self, call_id: str, stack: Sequence[str]) -> None:
         """Take the id and stack that Nameko gives a call once it is worked on."""

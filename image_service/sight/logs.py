@@ -182,8 +182,8 @@ def _facts_of(call: Call | None) -> dict[str, Any]:
     facts: dict[str, Any] = {"call_id": call.id}
     if len(call.stack) > 1:
         facts["call_stack"] = list(call.stack)
-    if call.trace:
-        facts["trace_id"] = call.trace.id
+    if call.trace_id:
+        facts["trace_id"] = call.trace_id
     return facts
 
 

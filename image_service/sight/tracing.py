@@ -50,7 +50,8 @@ class Trace:
     def __init__(self, span: Span) -> None:
         self.span = span
         self.parts: list[Part] = []
-        self.id = format(span.get_span_context().trace_id, "032x")
+        about = span.get_span_context()
+        self.traceparent = f"00-{about.trace_id:032x}-{about.span_id:016x}-{about.trace_flags:02x}"
 
 
 _within: ContextVar[Part | None] = ContextVar("image_service_part", default=None)
@@ -144,6 +145,7 @@ class Tracing:
         )
         if span.is_recording():
             call.trace = Trace(span)
+            call.trace_id = format(span.get_span_context().trace_id, "032x")
 
     def carried_by(self, call: Call | None) -> dict[str, str]:
         """Return the headers that say which trace a call belongs to."""

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import MagicMock
 
-import msgpack
-
-from ..client.caller import SERVICE_NAME
-from ..client.errors import CallRefused, ServiceNotRunning
+from ..application import EventsState
 from ..config import read_settings
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Use
@@ -26,10 +21,10 @@ from ..domain.variant_ports import Rendering
 from ..flights import Flights
 from ..health import CheckResult, HealthReport
 from ..imaging.limits import Limits
+from ..inprocess import InProcess
 from ..manager import StorageManager
 from ..renders import Renders
 from ..rpc.downloads import Downloads, Links
-from ..service import ImageService
 from ..settings import Settings
 from ..variants import CacheCounts, Variant, Variants
 from .fake_store import MemoryStore
@@ -66,6 +61,7 @@ class _Application:
     clock: Clock
     manager: StorageManager
     cache_counts: CacheCounts
+    events: EventsState = field(default_factory=EventsState)
     started_s: float = field(default_factory=time.monotonic)
 
     def __getattr__(self, name: str) -> None:
@@ -79,8 +75,8 @@ class _Application:
         return SimpleNamespace(report=lambda: report)
 
 
-class FakeService:
-    """A Caller that carries calls no further than to an ImageService on fakes of its ports."""
+class FakeService(InProcess):
+    """A Caller on an ImageService whose ports are fakes."""
 
     def __init__(
         self, config: Mapping[str, Any], clock: Clock, context_data: Mapping[str, Any]
@@ -92,12 +88,14 @@ class FakeService:
         settings = read_settings(config, Path())
         limits = Limits.of(settings)
         variant_store = MemoryVariants()
-        manager = _manager(settings, clock, variant_store, InlineEngine(limits))
+        manager = StorageManager.of(
+            settings, MemoryStore(), MemoryCatalogue(), InlineEngine(limits), clock, variant_store
+        )
         renders = Renders(
             manager, InlineRenderer(limits), variant_store, clock, keeps_mezzanines=False
         )
         variants = Variants(manager, renders, variant_store, clock, settings.qualities)
-        self._service = _filled(
+        super().__init__(
             storage=manager,
             app=_Application(settings, clock, manager, variants.counts),
             delivery=Delivery(owner=context_data.get(settings.owner_key)),
@@ -106,50 +104,6 @@ class FakeService:
             ),
             downloads=_downloads(settings, manager, variants),
         )
-
-    def call(
-        self,
-        method: str,
-        arguments: Mapping[str, Any],
-        timeout_s: float,  # noqa: ARG002 - nothing here waits
-    ) -> Mapping[str, Any]:
-        """See Caller.call. What goes in and out is made msgpack of, as on the wire."""
-        call = self._method(method)
-        sent = _carried(dict(arguments))
-        try:
-            inspect.signature(call).bind(**sent)
-        except TypeError as exc:
-            raise CallRefused(method, f"IncorrectSignature: {exc}") from exc
-        reply: Mapping[str, Any] = _carried(call(**sent))
-        return reply
-
-    def close(self) -> None:
-        """See Caller.close."""
-
-    def _method(self, name: str) -> Callable[..., dict[str, Any]]:
-        method: Any = getattr(ImageService, name, None)
-        if not getattr(method, "nameko_entrypoints", None):
-            raise ServiceNotRunning(f"{SERVICE_NAME}.{name}")
-        bound: Callable[..., dict[str, Any]] = getattr(self._service, name)
-        return bound
-
-
-def _manager(
-    settings: Settings, clock: Clock, variants: MemoryVariants, engine: InlineEngine
-) -> StorageManager:
-    return StorageManager(
-        MemoryStore(),
-        MemoryCatalogue(),
-        engine,
-        clock,
-        variants,
-        max_upload_bytes=settings.max_upload_bytes,
-        idempotency_window_s=settings.idempotency_window_s,
-        trash_retention_days=settings.trash_retention_days,
-        retention_days=settings.retention_days,
-        quotas=settings.quotas,
-        strip=settings.strip_metadata,
-    )
 
 
 def _downloads(settings: Settings, manager: StorageManager, variants: Variants) -> Downloads:
@@ -163,17 +117,3 @@ def _downloads(settings: Settings, manager: StorageManager, variants: Variants) 
         max_rendering=_AT_ONCE,
         call_off_hub=lambda work, *args: work(*args),
     )
-
-
-def _filled(**dependencies: Any) -> ImageService:
-    """Return a service with these dependencies; what else it has does nothing."""
-    service = ImageService()
-    for name, value in vars(ImageService).items():
-        if hasattr(value, "get_dependency"):
-            setattr(service, name, dependencies.get(name, MagicMock(name=name)))
-    return service
-
-
-def _carried(value: Any) -> Any:
-    """Return a value as it arrives after a way over the wire."""
-    return msgpack.unpackb(msgpack.packb(value), strict_map_key=False)

@@ -15,10 +15,12 @@ from ..domain.outcomes import Match
 from ..domain.ports import (
     DuplicateRequest,
     FormatTotals,
+    MonthCount,
     MonthTotals,
     Page,
     RequestKey,
     TagCount,
+    Timeline,
 )
 from ..domain.quota import Quotas, Used
 from ..domain.strip import Strip
@@ -63,6 +65,8 @@ class MemoryRecords:
     requests: dict[str, _Asked] = field(default_factory=dict)
     alive: set[int] = field(default_factory=set)
     started: int = 0
+    images_told: dict[str, Image] = field(default_factory=dict)
+    changes: int = 0
 
 
 class MemoryCatalogue:
@@ -204,7 +208,7 @@ class MemoryCatalogue:
             image
             for image in found
             if after is None or (place(image) < after if query.descending else place(image) > after)
-        ]
+        ][query.skip :]
         return Page(
             images=tuple(image.without_details() for image in rest[: query.limit]),
             has_more=len(rest) > query.limit,
@@ -232,6 +236,23 @@ class MemoryCatalogue:
             MonthTotals(month, Format(format_), len(found), sum(found))
             for (month, format_), found in sorted(sizes.items())
         ]
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """See Catalogue.timeline."""
+        found = [image for image in self.records.images.values() if _is_wanted(image, query)]
+        narrows = replace(query, format=None).is_filtered or query.trashed
+        if narrows and len(found) > COUNTED_AT_MOST:
+            return Timeline(None, COUNTED_AT_MOST)
+        counts = Counter(month_of(image.created_ms) for image in found)
+        return Timeline(tuple(MonthCount(*each) for each in sorted(counts.items())), len(found))
+
+    def changes(self) -> int:
+        """See Catalogue.changes."""
+        records = self.records
+        if records.images != records.images_told:
+            records.images_told = dict(records.images)
+            records.changes += 1
+        return records.changes
 
     def tags(self, prefix: str, limit: int) -> list[TagCount]:
         """See Catalogue.tags."""

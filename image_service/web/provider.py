@@ -20,10 +20,12 @@ from ..rpc.replies import Replies
 from ..settings import Settings
 from .access import Access
 from .api import Api
+from .api_about import AboutApi
 from .api_changes import ChangesApi
 from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
+from .api_timeline import TimelineApi
 from .delivery import Elsewhere, Originals, Sender
 from .gallery.pages import Gallery, built
 from .gate import Gate
@@ -162,9 +164,10 @@ class ApiProvider(ConnectionProvider):
         images = ImagesApi(app.manager, replies, thumbnails, links)
         session = SessionApi(gate.access, gate.sessions, gate.bodies, settings, app.accepted)
         changes = ChangesApi(app.manager, replies, gate.bodies)
-        parts = (images, changes, session, StoreApi(app))
+        parts = (images, changes, session, StoreApi(app), TimelineApi(app.manager))
         routes = [route for part in parts for route in part.routes()]
-        self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
+        about = AboutApi(self.container.service_cls, routes, prefix, cast(Any, tpool.execute))
+        self._api = Api(gate.access, [*routes, *about.routes()], Semaphore(_CALLS_AT_ONCE))
 
     def get_url_rule(self) -> Rule:
         """See WebServer."""

@@ -48,9 +48,17 @@ class Exchange:
 
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             self._status = int(status[:3])
-            return start_response(status, [*headers, (REQUEST_ID, self._call.id)], *more)
+            return start_response(status, [*headers, *self._identity()], *more)
 
         return start
+
+    def _identity(self) -> Iterator[tuple[str, str]]:
+        """Yield the headers by which the lines and the trace of this request are found."""
+        yield REQUEST_ID, self._call.id
+        traced = self._app.tracing.carried_by(self._call).get("traceparent")
+        if traced:
+            # Where browsers and what watches them look for it; `traceresponse` is a draft.
+            yield "Server-Timing", f'traceparent;desc="{traced}"'
 
     def ended(self, sent_bytes: int, *, is_whole: bool) -> None:
         """Count the request off, and tell of it. Args: is_whole: whether all was sent."""

@@ -72,6 +72,9 @@ def test_a_failed_request_is_traced_by_its_route(
     assert format(root.context.trace_id, "032x") == TRACE
     assert root.attributes["http.response.status_code"] == 404
     assert root.attributes["error.type"] == "404"
+    assert answer.headers["Server-Timing"] == (
+        f'traceparent;desc="00-{TRACE}-{root.context.span_id:016x}-01"'
+    )
     assert root.status.is_unset, "a caller's mistake is not an error of the server"
     assert done["manager.open"].status.description == "image_not_found"
 
@@ -91,6 +94,7 @@ def test_nothing_is_traced_that_the_caller_does_not_sample(
     make_service: Callable[..., Service], spans: InMemorySpanExporter
 ) -> None:
     service = make_service()
-    service.get("/healthz", {"traceparent": TRACEPARENT[:-1] + "0"})
+    answer, _ = service.get("/healthz", {"traceparent": TRACEPARENT[:-1] + "0"})
+    assert "Server-Timing" not in answer.headers
     service.get("/healthz", {"traceparent": TRACEPARENT})
     assert len(wait_until(spans.get_finished_spans)) == 1

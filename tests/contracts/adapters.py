@@ -13,6 +13,7 @@ from typing import Any
 
 from image_service.catalogue import SqlCatalogue
 from image_service.catalogue.migrate import upgrade
+from image_service.catalogue.outbox import Announcer
 from image_service.catalogue.reserve import Reserve
 from image_service.catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
 from image_service.domain.formats import Format
@@ -131,6 +132,7 @@ class SqliteCatalogues:
             is_alive=leases.is_alive,
             writer=create_sqlite_writer(self.file, timeout_s=timeout_s),
             reserve=Reserve(self.folder / "reserve"),
+            events=Announcer(lambda: NOON_MS),
         )
         catalogue.prepare()
         self._started.append(catalogue)

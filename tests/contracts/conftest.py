@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from image_service.domain.ports import BlobStore, Catalogue
+from image_service.imaging.limits import Limits
+from image_service.imaging.pool import WorkerPool
 from tests.contracts.adapters import CATALOGUES, STORES, Process, S3Stores
 
 
@@ -47,3 +49,12 @@ def store(process: Process) -> BlobStore:
     """Its store."""
     adapter: BlobStore = process.adapter
     return adapter
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[WorkerPool]:
+    """A pool for tests that harm nobody."""
+    pool = WorkerPool(Limits(), workers=2, max_waiting=8, timeout_s=10, jobs_before_restart=1000)
+    pool.start()
+    yield pool
+    pool.stop()

@@ -65,8 +65,9 @@ def test_what_was_there_before_there_were_counts_is_counted(catalogue: SqlCatalo
     counted = catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)
     assert [len(each) for each in counted] == [1, 2, 1]
     with catalogue._engine.begin() as connection:
-        for statement in ("DROP TABLE months", "DROP TABLE tags"):
+        for statement in ("DROP TABLE months", "DROP TABLE tags", "DROP TABLE outbox"):
             connection.exec_driver_sql(statement)
+        connection.exec_driver_sql("ALTER TABLE totals DROP COLUMN changes")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
     upgrade(catalogue._engine)
     assert (catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)) == counted

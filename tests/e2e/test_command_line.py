@@ -193,10 +193,54 @@ def test_pictures_come_through_pipes_and_from_the_web(cli: CommandLine) -> None:
     data = png(seed=5500)
     image_id, url = cli("upload", "-", "--name", "piped.png", stdin=data).split()
     assert cli.listed("--name", "piped")[0]["imageId"] == image_id
-    again, _ = cli("upload", url, "--name", "fetched.png").split()
-    assert cli.run("download", again, "-o", "-").stdout == data
-    alike = [json.loads(line) for line in cli("similar", image_id, "--json").splitlines()]
-    assert [(each["imageId"], each["identical"]) for each in alike] == [(again, True)]
+    # Whatever way they come, and whatever they are called, they are stored once.
+    assert cli("upload", url, "--name", "fetched.png").split() == [image_id, url]
+    assert "there already" in cli.errors
+    told = json.loads(cli("upload", "-", "--json", stdin=data))
+    assert (told["imageId"], told["filename"]) == (image_id, "piped.png")
+    assert [each["imageId"] for each in cli.listed("--format", "png", "--name", "piped")] == [
+        image_id
+    ]
+    assert cli.run("download", image_id, "-o", "-").stdout == data
+
+
+def test_commands_go_straight_to_the_store(cli: CommandLine) -> None:
+    config = ("--config", cli.site.config, "--direct")
+    folder = cli.pictures(3, seed=5550, folder="direct")
+    cli("upload", *config, "-r", folder, "-t", "direct")
+    assert "3 stored" in cli.errors
+    # The running service has them, and what it changes is seen without it.
+    image_ids = {each["imageId"] for each in cli.listed("--tag", "direct")}
+    assert len(image_ids) == 3
+    first, second, third = sorted(image_ids)
+    cli("tag", first, "--set", "mine")
+    assert cli("tag", *config, first).split() == [first, "mine"]
+    assert cli("ls", *config, "-q", "--tag", "direct").split() == [third, second]
+    webp = cli.run("download", *config, second, "--transform", "w:20/f:webp", "-o", "-").stdout
+    with Image.open(io.BytesIO(webp)) as picture:
+        assert (picture.format, picture.size) == ("WEBP", (20, 15))
+    assert cli("url", *config, second) == cli("url", second)
+    cli("rm", *config, first, second, third)
+    cli("get", third, code=4)
+    for words in (("health", "--direct"), ("ls", "--direct", "--amqp-uri", "pyamqp://x")):
+        cli(*words, code=2)
+
+
+def test_without_a_service_a_store_begins_with_an_upload(cli: CommandLine) -> None:
+    elsewhere = {
+        "IMAGE_SERVICE_UPLOAD_DIR": str(cli.folder / "fresh"),
+        "AMQP_URI": "pyamqp://localhost:1",
+    }
+    config = ("--config", cli.site.config, "--direct")
+    cli("ls", *config, code=1, **elsewhere)
+    assert "there is no catalogue" in cli.errors
+    data = png(seed=5560)
+    image_id = cli("upload", *config, "-", "--name", "first.png", stdin=data, **elsewhere).split()[
+        0
+    ]
+    assert (cli.folder / "fresh" / f"{image_id}.png").read_bytes() == data
+    assert cli("ls", *config, "-q", **elsewhere).split() == [image_id]
+    assert not list((cli.folder / "fresh" / ".state" / "leases").iterdir())
 
 
 def test_thumbnails_are_escape_sequences(cli: CommandLine) -> None:

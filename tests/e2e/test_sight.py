@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import eventlet
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from tests.component.pictures import picture
 from tests.e2e.processes import Site
@@ -62,3 +69,50 @@ def test_a_profile_of_nothing_says_what_to_do(tmp_path: Path, broker_uri: str) -
     )
     assert done.returncode == 1
     assert "no process serves this store here" in done.stderr
+
+
+@contextlib.contextmanager
+def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """Take traces by OTLP/HTTP in protobuf; yield the endpoint and what came."""
+    taken: list[ExportTraceServiceRequest] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            assert self.headers["Content-Type"] == "application/x-protobuf"
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            taken.append(ExportTraceServiceRequest.FromString(body))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.end_headers()
+            self.wfile.write(ExportTraceServiceResponse().SerializeToString())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
+    thread = eventlet.spawn(server.serve_forever, 0.05)
+    yield f"http://localhost:{server.server_port}", taken
+    server.shutdown()
+    thread.wait()
+    server.server_close()
+
+
+def test_traces_are_sent_to_a_collector(tmp_path: Path, broker_uri: str) -> None:
+    site = Site(tmp_path / "site", broker_uri)
+    with collector() as (endpoint, taken):
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_BSP_SCHEDULE_DELAY": "50"}
+        with site.running(**settings), site.rpc() as rpc:
+            image_id = rpc.upload_image(picture("png"), "a.png")["imageId"]
+            answer = urllib.request.urlopen(f"{site.base_url}/images/{image_id}", timeout=10)
+        resources = [each for request in taken for each in request.resource_spans]
+        spans = {s.name: s for r in resources for scope in r.scope_spans for s in scope.spans}
+        about = {a.key: a.value.string_value for a in resources[0].resource.attributes}
+    assert about["service.name"] == "image_service"
+    upload, manager = spans["image_service/upload_image"], spans["manager.add"]
+    assert manager.trace_id == upload.trace_id
+    assert manager.parent_span_id == upload.span_id
+    assert upload.start_time_unix_nano <= manager.start_time_unix_nano
+    sent = spans["GET /images/<image_id>"]
+    traceparent = f"00-{sent.trace_id.hex()}-{sent.span_id.hex()}-"
+    assert answer.headers["Server-Timing"].startswith(f'traceparent;desc="{traceparent}')

@@ -9,6 +9,7 @@ from image_service.domain.image import Image
 from image_service.errors import Busy, StorageUnavailable
 from image_service.flights import Flights
 from image_service.lulls import LullWork
+from image_service.sight import calls
 from tests.unit.faults import PICTURE, World
 
 QUIET_S = 0.05
@@ -21,6 +22,7 @@ class Place:
         self.image: Image = World().manager.add(PICTURE, "a.png")
         self.flights: Flights[None] = Flights(at_once=2, max_waiting=2)
         self.made: list[str] = []
+        self.causes: list[calls.Call | None] = []
         self.failure: Exception | None = None
         self.threads: list[eventlet.greenthread.GreenThread] = []
         self.work = LullWork(
@@ -29,6 +31,7 @@ class Place:
 
     def _leave(self, image_id: str) -> None:
         self.made.append(image_id)
+        self.causes.append(calls.current())
         if self.failure:
             raise self.failure
 
@@ -81,6 +84,15 @@ def test_what_fails_ends_nothing(place: Place, failure: Exception) -> None:
     place.add()
     place.wait()
     assert len(place.made) == 2
+
+
+def test_each_is_made_as_the_work_of_the_call_that_caused_it(place: Place) -> None:
+    first, second = calls.Call("first"), calls.Call("second")
+    for call in (first, second, None):
+        calls.enter(call)
+        place.add()
+    place.wait()
+    assert place.causes == [first, second, None]
 
 
 def test_what_can_have_none_starts_nothing() -> None:

@@ -1,0 +1,59 @@
+"""How many images of a listing are of each month, and whether a listing is what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from ..domain.formats import Format
+from ..domain.image import month_of
+from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.ports import MonthCount, Timeline
+from .pages import conditions
+from .tables import images, months, totals
+
+_CHANGES = sa.select(sa.func.coalesce(sa.func.sum(totals.c.changes), 0))
+
+
+def read_timeline(connection: sa.Connection, query: ListQuery) -> Timeline:
+    """Return it; see Catalogue.timeline."""
+    if replace(query, format=None).is_filtered or query.trashed:
+        return _counted_now(connection, query)
+    return _kept(connection, query.format)
+
+
+def read_changes(connection: sa.Connection) -> int:
+    """Return their number; see Catalogue.changes."""
+    return int(connection.scalar(_CHANGES) or 0)
+
+
+def note_change(connection: sa.Connection, format_: Format) -> None:
+    """Count a change of what is told of an image, which changes no total."""
+    mine = totals.c.format == format_.value
+    connection.execute(sa.update(totals).where(mine).values(changes=totals.c.changes + 1))
+
+
+def _kept(connection: sa.Connection, format_: Format | None) -> Timeline:
+    files = sa.func.sum(months.c.files)
+    found = sa.select(months.c.month, files).group_by(months.c.month).order_by(months.c.month)
+    if format_:
+        found = found.where(months.c.format == format_.value)
+    return _timeline((month, int(count)) for month, count in connection.execute(found))
+
+
+def _counted_now(connection: sa.Connection, query: ListQuery) -> Timeline:
+    found = sa.select(images.c.created_ms).where(*conditions(query)).limit(COUNTED_AT_MOST + 1)
+    moments = connection.scalars(found).all()
+    if len(moments) > COUNTED_AT_MOST:
+        return Timeline(None, COUNTED_AT_MOST)
+    counts: dict[str, int] = {}
+    for month in map(month_of, moments):
+        counts[month] = counts.get(month, 0) + 1
+    return _timeline(sorted(counts.items()))
+
+
+def _timeline(counts: Iterable[tuple[str, int]]) -> Timeline:
+    told = tuple(MonthCount(month, files) for month, files in counts)
+    return Timeline(told, sum(each.files for each in told))
