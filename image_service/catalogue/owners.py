@@ -45,11 +45,13 @@ def hold_quotas(connection: sa.Connection, quotas: Quotas, owner: str) -> None:
 
 def _used_in_slots(connection: sa.Connection, owner: str) -> Used:
     if owner:
-        row = connection.execute(slots.read_owner(owner)).first()
+        row = connection.execute(slots.read_owner(), {"of_owner": owner}).first()
         return Used(row.files, row.bytes) if row else Used()
-    every = slots.read_totals().subquery().c
-    sums = (every.files + every.trashed_files, every.bytes + every.trashed_bytes)
-    return Used(*map(int, connection.execute(sa.select(*map(sa.func.sum, sums))).one()))
+    rows = connection.execute(slots.read_totals()).all()
+    return Used(
+        sum(row.files + row.trashed_files for row in rows),
+        sum(row.bytes + row.trashed_bytes for row in rows),
+    )
 
 
 def count_owner(connection: sa.Connection, image: Image, files: int) -> None:

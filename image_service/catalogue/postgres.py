@@ -28,8 +28,8 @@ from .watch import Watch
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection  # noqa: N812
 
-# In native threads it must not log: eventlet's locks would wait for ever.
-logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL + 1)
+# In native threads a pool must not log: eventlet's locks would wait for ever.
+logging.getLogger(f"{__name__}.NativePool").setLevel(logging.CRITICAL + 1)
 
 OLDEST_VERSION = 130_000
 """Of the servers that are supported, as libpq counts: 13.0."""
@@ -89,7 +89,6 @@ def create_postgres_engine(options: PostgresOptions, *, is_bounded: bool = True)
         watch = Watch(at_most_s=options.timeout_s + _SPARE_S)
         sa.event.listen(engine, "checkout", lambda raw, record, _: watch.begin(record, raw))
         sa.event.listen(engine, "checkin", lambda _, record: watch.end(record))
-        sa.event.listen(engine, "begin", _do_not_time_commits_out)
     return engine
 
 
@@ -221,13 +220,6 @@ def _dsn(options: PostgresOptions, *, is_bounded: bool) -> str:
     merged = {**defaults, **given, "client_encoding": "UTF8"}
     merged["options"] = f"{ours} {given.get('options', '')}".strip()
     return str(make_dsn(**merged))
-
-
-def _do_not_time_commits_out(connection: sa.Connection) -> None:
-    # Where commits wait for a standby, a timeout ends the waiting, and the commit with success.
-    # What the others wait for in a transaction are locks, which have a limit of their own.
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 class _NativeQueue(sa_queue.QueueCommon[Any]):

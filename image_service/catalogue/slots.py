@@ -8,6 +8,7 @@ is read by one statement, and so exact whatever goes on beside it.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any
@@ -92,6 +93,7 @@ def of_tags(names: Sequence[str], files: int) -> list[Change]:
     return [Change(TAG, name, folded(name), files) for name in names]
 
 
+@functools.cache
 def read_totals() -> sa.Select[Any]:
     """Return what selects (format, files, bytes, trashed_files, trashed_bytes)."""
     both = _both(TOTAL, totals, {"format": count_slots.c.part}, _COUNTED)
@@ -103,12 +105,14 @@ def of_change(image: Image) -> list[Change]:
     return [Change(TOTAL, part=image.facts.format.value, changes=1)]
 
 
+@functools.cache
 def read_changes() -> sa.Select[Any]:
     """Return what selects how often anything changed."""
     both = _both(TOTAL, totals, {}, ("changes",))
     return sa.select(sa.cast(sa.func.coalesce(sa.func.sum(both.c.changes), 0), sa.BigInteger))
 
 
+@functools.cache
 def read_months() -> sa.Select[Any]:
     """Return what selects (month, format, files, bytes) of months that have any, in order."""
     keys = {"month": count_slots.c.key, "format": count_slots.c.part}
@@ -130,10 +134,11 @@ def read_all_tags() -> sa.Select[Any]:
     return _sums(both, ("tag", "folded"), _COUNTED[:1]).having(sa.func.sum(both.c.files) > 0)
 
 
-def read_owner(owner: Any) -> sa.Select[Any]:
-    """Return what selects (owner, files, bytes) of an owner; no row for one that has nothing."""
+@functools.cache
+def read_owner() -> sa.Select[Any]:
+    """Return what selects (owner, files, bytes) of :of_owner; no row where that has nothing."""
     both = _both(OWNER, owners, {"owner": count_slots.c.key}, _COUNTED[:2])
-    return _sums(both, ("owner",), _COUNTED[:2]).where(both.c.owner == owner)
+    return _sums(both, ("owner",), _COUNTED[:2]).where(both.c.owner == sa.bindparam("of_owner"))
 
 
 def read_tags(some: sa.Select[Any], is_alike: sa.ColumnElement[bool] | None) -> sa.Select[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import time
@@ -523,6 +524,17 @@ def test_a_role_that_may_change_rows_and_no_tables_is_enough_once_they_are_there
     process.adapter.close()
     catalogues.server.run("DROP OWNED BY clerk", catalogues.name)
     catalogues.server.run("DROP ROLE clerk")
+
+
+def test_the_pool_logs_nothing_for_it_is_used_in_native_threads(catalogue: SqlCatalogue) -> None:
+    logger = logging.getLogger("image_service")
+    logger.setLevel(logging.DEBUG)
+    try:
+        pool: Any = catalogue.transactions.writer.pool
+        assert not pool.logger.isEnabledFor(logging.CRITICAL)
+        assert not pool._should_log_info()
+    finally:
+        logger.setLevel(logging.NOTSET)
 
 
 def test_importing_costs_no_driver(tmp_path: Path) -> None:

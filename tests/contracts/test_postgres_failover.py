@@ -70,6 +70,7 @@ def test_what_was_answered_is_there_when_the_standby_has_taken_over(
 def test_a_commit_that_waits_for_its_standby_in_vain_is_no_success(
     standby: Server, catalogue: SqlCatalogue
 ) -> None:
+    # Were the waiting ended by statement_timeout, the server would tell success.
     image = new_image()
     standby.kill()
     with pytest.raises(StorageUnavailable, match="did not say"):
