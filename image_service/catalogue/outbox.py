@@ -66,11 +66,10 @@ class Announcer:
 
     def forget(self, connection: sa.Connection, events: Collection[Event]) -> None:
         """See Outbox.forget."""
-        rows = [{"of_number": event.number, "of_id": event.id} for event in events]
-        if connection.execute(_FORGET, rows).rowcount == len(rows):
-            return
-        for event in events:
-            if self._is_withdrawn(connection, event):
+        for event in events:  # one by one: not every driver counts what many have found
+            row = {"of_number": event.number, "of_id": event.id}
+            is_gone = not connection.execute(_FORGET, row).rowcount
+            if is_gone and self._is_withdrawn(connection, event):
                 self._write(connection, EventType.DELETED, to_row(event.image), event.cause)
 
     def _is_withdrawn(self, connection: sa.Connection, event: Event) -> bool:

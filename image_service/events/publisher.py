@@ -139,8 +139,15 @@ class Publisher:
                 return False
             is_more = len(taken.events) == AT_ONCE
         self._state.backlog = Backlog()
-        self._line.keep_alive()
+        self._keep_line()
         return True
+
+    def _keep_line(self) -> None:
+        try:
+            self._line.keep_alive()
+        except Exception as exc:  # noqa: BLE001 - nothing waits; the next event makes another
+            _log.info("the connection for events was lost: %s", exc or type(exc).__name__)
+            self._line.close()
 
     def _tell(self, events: list[Event]) -> bool:
         """Tell events and forget those that the broker has; return whether it has all."""

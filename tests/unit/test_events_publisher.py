@@ -68,7 +68,7 @@ class ListLine:
         self.attempts = 0
         self.fails_at: set[int] = set()
         self.refused: set[str] = set()
-        self.is_open = False
+        self.is_open = self.is_lost = False
 
     def send(self, messages: Sequence[Message]) -> set[int]:
         self.is_open = True
@@ -80,7 +80,8 @@ class ListLine:
         return {place for place, each in enumerate(ids) if each not in self.refused}
 
     def keep_alive(self) -> None:
-        pass
+        if self.is_open and self.is_lost:
+            raise ConnectionResetError("gone")
 
     def close(self) -> None:
         self.is_open = False
@@ -188,6 +189,16 @@ def test_what_is_refused_is_told_before_its_images_next(desk: Desk) -> None:
     desk.line.refused = set()
     wait_until(lambda: not desk.outbox.events)
     assert desk.line.sent == ["e1", "e2", "e1", "e3"]
+
+
+def test_a_line_that_is_lost_while_nothing_waits_is_no_failure(desk: Desk) -> None:
+    desk.outbox.add(new_image())
+    desk.run()
+    wait_until(lambda: desk.line.is_open and not desk.outbox.events)
+    desk.line.is_lost = True
+    wait_until(lambda: not desk.line.is_open)
+    assert desk.turn.is_held
+    assert desk.meters.event_failures.value() == 0
 
 
 def test_while_it_is_anothers_turn_nothing_is_told(desk: Desk) -> None:
