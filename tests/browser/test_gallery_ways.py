@@ -218,7 +218,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "the filter of tags": ("button:text-is('Tag')",),
     "the filter of dates": ("button:text-is('Date')",),
     "a selection": ("button:text-is('Select')", ".cell a"),
-    "tags of a selection": ("button:text-is('Select')", ".cell a", "button:text-is('Tags')"),
+    "tags of a selection": ("button:text-is('Select')", ".cell a", "button[title='Tags']"),
 }
 
 
@@ -237,9 +237,6 @@ FORGOTTEN: dict[str, str] = {
     }""",
     "color-contrast": """() => {
         document.querySelector(".count").style.color = "#d0d0d0";
-    }""",
-    "aria-toggle-field-name": """() => {
-        document.querySelector(".check").removeAttribute("aria-label");
     }""",
     "aria-input-field-name": """() => {
         const slider = document.createElement("div");
