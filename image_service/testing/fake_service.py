@@ -89,7 +89,7 @@ class FakeService:
         config: settings as config.yaml has them.
         context_data: of every call; owner_key names the owner in it.
         """
-        settings = read_settings(config, Path())
+        settings = read_settings({**config, "events": False}, Path())  # there is nobody to tell
         limits = Limits.of(settings)
         variant_store = MemoryVariants()
         manager = _manager(settings, clock, variant_store, InlineEngine(limits))
