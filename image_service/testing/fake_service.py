@@ -85,7 +85,7 @@ class FakeService(InProcess):
         config: settings as config.yaml has them.
         context_data: of every call; owner_key names the owner in it.
         """
-        settings = read_settings(config, Path())
+        settings = read_settings({**config, "events": False}, Path())  # there is nobody to tell
         limits = Limits.of(settings)
         variant_store = MemoryVariants()
         manager = StorageManager.of(
