@@ -16,6 +16,7 @@ from .backends import Backends
 from .backup_log import BackupLog
 from .domain.original_url import SignedOriginals
 from .domain.signing import Signer, read_keys
+from .domain.turn_ports import Turns
 from .eager import EagerVariants
 from .errors import StorageUnavailable
 from .flights import Flights
@@ -36,6 +37,7 @@ from .sight.logs import AccessLog
 from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
+from .storage.turns import FileTurns
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -172,6 +174,8 @@ class Application:
         )
         self.scrub = self._off_hub("scrub", scrub)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
+        turns: Turns = FileTurns(settings.state_path / "turns")
+        self.turns = self._off_hub("turns", turns)
         self._integrity = scrub
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
         self._follow()

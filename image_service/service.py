@@ -231,15 +231,20 @@ class ImageService:
 
     @housekeeping
     def sweep(self) -> None:
-        """Clear up after processes that died and large pictures; remove what is too old."""
+        """Clear up after processes that died; remove what is too old."""
         self.storage.sweep()
         self.storage.expire()
-        give_back_freed()
 
     @housekeeping
     def look_for_damage(self) -> None:
         """Look at the next part of the stored images, bit by bit."""
         self.app.scrub.step()
+
+    @housekeeping(in_each=True)
+    def tidy(self) -> None:
+        """Clear up after large pictures; see what others have found out."""
+        give_back_freed()
+        self.app.scrub.read()
 
     @property
     def _replies(self) -> replies.Replies:
