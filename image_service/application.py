@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from eventlet.semaphore import Semaphore
+from prometheus_client.core import Metric
 
 from . import __version__
 from .backends import Backends
@@ -29,16 +32,18 @@ from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
 from .off_hub import Notices, OffHub
+from .places import ALONE, Place
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
-from .sight import tracing
+from .sight import families, tracing
 from .sight.logs import AccessLog
 from .sight.meters import Meters
+from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
 from .storage.turns import FileTurns
-from .variants import Variant, Variants
+from .variants import CacheCounts, Variant, Variants
 from .verify import Verifier
 
 _log = logging.getLogger(__name__)
@@ -75,13 +80,16 @@ class BrokerState:
 class Application:
     """Everything one process of the service is made of."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, place: Place = ALONE) -> None:
+        """Args: place: where this process stands; settings: its share of them."""
         self.settings = settings
+        self.place = place
         self.started_s = time.monotonic()
         self.broker = BrokerState()
         self.clock = SystemClock()
         self._notices = Notices()
         self.meters = Meters()
+        self.numbers = _numbers_of(place)
         self.access = AccessLog(settings.access_log)
         self.tracing = tracing.create(__version__, _log.warning)
         self.decoding = Semaphore(_DECODES_AT_ONCE)
@@ -132,7 +140,8 @@ class Application:
         )
         variants = Variants(manager, renders, cache, self.clock, settings.qualities)
         self.variants = self._off_hub("variants", variants)
-        self.cache_counts = variants.counts
+        self._own_lookups = variants.counts
+        self._counted = (-math.inf, variants.counts)
         # What of them needs no native thread.
         self.variants_at_once = variants
         self.renders: Flights[Variant | None] = Flights(
@@ -208,8 +217,27 @@ class Application:
         """How the last verification of all images ended."""
         return self._integrity.last
 
+    @property
+    def cache_counts(self) -> CacheCounts:
+        """How often variants were found in the cache and not, in all processes."""
+        own, now_s = self._own_lookups, time.monotonic()
+        if self.place.is_alone:
+            return own
+        counted_s, counts = self._counted
+        if now_s - counted_s >= WRITE_INTERVAL_S:  # the others write no oftener
+            told = self.numbers.of_all([families.lookups(own.hits, own.misses)])
+            counts = CacheCounts(*families.lookups_in(told))
+            self._counted = now_s, counts
+        return counts
+
+    def own_numbers(self) -> Iterator[Metric]:
+        """Return what this process tells of itself."""
+        own = self._own_lookups
+        return families.of_process(families.lookups(own.hits, own.misses), self.meters.all)
+
     def stop(self) -> None:
         """End the workers and let go of the store."""
+        self.numbers.write(self.own_numbers())
         self._pool.stop()
         self._render_pool.stop()
         self.tracing.stop()
@@ -271,6 +299,10 @@ class Application:
             report=self._notices.add,
             watch=PoolMeter(self.meters, "uploads", REASONS),
         )
+
+
+def _numbers_of(place: Place) -> Numbers:
+    return OwnNumbers() if place.is_alone else SharedNumbers(Path(place.folder), place.name)
 
 
 def _check_all(*checks: Callable[[], None]) -> None:

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from nameko.runners import ServiceRunner
 from . import native
 from .config import ConfigError, read_settings
 from .errors import ImageServiceError
+from .places import ALONE, PLACE_KEY, Place
 from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
@@ -44,11 +46,22 @@ def load(path: Path) -> tuple[dict[str, Any], Settings]:
 
     Raises: ConfigError with every problem.
     """
-    setup_yaml_parser()
+    return read(text_of(path), path)
+
+
+def text_of(path: Path) -> bytes:
+    """Return what config.yaml says. Raises: ConfigError."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+
+
+def read(text: bytes, path: Path) -> tuple[dict[str, Any], Settings]:
+    """Return the text of config.yaml as load() does. Args: path: where it stands."""
+    setup_yaml_parser()
+    try:
+        config = yaml.safe_load(text.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, ConfigurationError) as exc:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(exc).split())}") from exc
     if not isinstance(config, dict):
@@ -56,18 +69,25 @@ def load(path: Path) -> tuple[dict[str, Any], Settings]:
     return config, read_settings(config, path.absolute().parent)
 
 
-def serve(config: dict[str, Any], settings: Settings) -> None:
+def serve(
+    config: dict[str, Any],
+    settings: Settings,
+    place: Place = ALONE,
+    ready: Callable[[], object] = lambda: None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
+    Args: place: where this process stands; ready: called once it serves.
     Raises: StartError before anything is served.
     """
-    logs.set_up(config, settings.log_format, settings.log_level)
+    logs.set_up(config, settings.log_format, settings.log_level, place.log_name)
     check_directories(settings)
-    check_port(settings)
+    if place.is_alone:
+        check_port(settings)
     check_broker(config)
-    runner = ServiceRunner(config)
+    runner = ServiceRunner({**config, PLACE_KEY: place})
     runner.add_service(ImageService)
-    _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
+    _on_signals(runner.stop, at_most_s=drained_within_s(settings))
     profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
     profiling.install(profiler, _log.warning)
     try:
@@ -77,7 +97,13 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     _log.info(
         "image_service is ready: RPC on %s, HTTP on %s", broker_name(config), settings.url_prefix
     )
+    ready()
     runner.wait()
+
+
+def drained_within_s(settings: Settings) -> float:
+    """Return after how long a process that was told to stop ends, whatever hangs."""
+    return _DRAINS * settings.shutdown_timeout_s + _SPARE_S
 
 
 def check_directories(settings: Settings) -> None:
@@ -100,8 +126,13 @@ def check_directories(settings: Settings) -> None:
 
 def check_port(settings: Settings) -> None:
     """See whether the address can be listened on. Raises: StartError."""
+    listening(settings).close()
+
+
+def listening(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say. Raises: StartError."""
     try:
-        listen(settings.host, settings.port, share=settings.http_share_port).close()
+        return listen(settings.host, settings.port, share=settings.http_share_port)
     except (OSError, OverflowError) as exc:
         why = getattr(exc, "strerror", None) or str(exc)
         raise StartError(

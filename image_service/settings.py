@@ -131,6 +131,7 @@ class Settings(AccessSettings, BaseModel):
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
     serializer: Serializer = "msgpack"
+    service_processes: int = Field(1, ge=1, le=64)
     max_workers: int = Field(32, ge=2, le=10_000)
     heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

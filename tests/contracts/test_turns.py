@@ -1,4 +1,4 @@
-"""Turns: what one process does for all that share a store."""
+"""Turns: what one process does for all that share a store. And folders for as long as one runs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from image_service.errors import StorageUnavailable
+from image_service.storage.run_folder import RunFolder
 from image_service.storage.turns import FileTurns
 from scripts.paths import ROOT
 
@@ -72,3 +73,16 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageUnavailable):
         FileTurns(tmp_path / "file" / "turns").take("sweep", every_s=60)
+
+
+def test_a_run_folder_goes_with_its_process_at_the_latest_when_the_next_begins(
+    tmp_path: Path,
+) -> None:
+    living, dead = RunFolder(tmp_path), RunFolder(tmp_path)
+    (dead.path / "left").write_text("")
+    os.close(dead._fd)  # as the kernel does for a process that is killed
+    following = RunFolder(tmp_path)
+    assert set(tmp_path.iterdir()) == {living.path, following.path}
+    following.remove()
+    living.remove()
+    assert not list(tmp_path.iterdir())
