@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -17,11 +17,11 @@ from prometheus_client.core import Metric
 from . import __version__
 from .backends import Backends
 from .backup_log import BackupLog
+from .broker_state import BrokerState
 from .domain.original_url import SignedOriginals
 from .domain.signing import Signer, read_keys
 from .domain.turn_ports import Turns
 from .eager import EagerVariants
-from .errors import StorageUnavailable
 from .flights import Flights
 from .health import Health
 from .imaging.decoders import accepted_formats
@@ -62,19 +62,6 @@ class SystemClock:
     def now_ms(self) -> int:
         """See Clock.now_ms."""
         return time.time_ns() // 1_000_000
-
-
-@dataclass
-class BrokerState:
-    """Which connections to the broker are consuming; told by the lanes."""
-
-    consuming: dict[str, bool] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Raise StorageUnavailable while a lane is not consuming."""
-        down = sorted(lane for lane, is_up in self.consuming.items() if not is_up)
-        if down:
-            raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")
 
 
 class Application:

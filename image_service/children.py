@@ -23,6 +23,7 @@ import eventlet
 from eventlet.event import Event
 
 from . import native, serve
+from .broker_check import StartError
 from .places import Place
 
 _log = logging.getLogger(__name__)
@@ -164,6 +165,6 @@ def _received(fd: int, size: int) -> bytes:
     while len(data) < size:
         part = native.os.read(fd, size - len(data))
         if not part:
-            raise serve.StartError("the supervisor is gone")
+            raise StartError("the supervisor is gone")
         data += part
     return data

@@ -47,6 +47,7 @@ def serve(config_path: Path, workers: int | None, below: int | None) -> None:
     """Serve RPC and HTTP until SIGTERM or Ctrl-C."""
     _patch()
     from . import serve as server
+    from .broker_check import StartError
 
     with told():
         try:
@@ -58,7 +59,7 @@ def serve(config_path: Path, workers: int | None, below: int | None) -> None:
                 _supervise(config_path, workers)
             else:
                 server.serve(config, settings)
-        except server.StartError as exc:
+        except StartError as exc:
             fail(EXIT_FAILED, *exc.args)
 
 

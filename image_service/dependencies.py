@@ -17,7 +17,7 @@ from nameko.extensions import DependencyProvider, SharedExtension
 
 from . import memory
 from .application import Application
-from .config import read_settings
+from .config import read_settings, with_broker
 from .domain.outcomes import Delivery
 from .imaging.limits import GC_THRESHOLDS
 from .manager import StorageManager
@@ -51,7 +51,10 @@ class Core(SharedExtension):
         """Build and start the application before anything is served."""
         config = dict(self.container.config)
         self.place = place_in(config)
-        settings = self.place.share_of(read_settings(config, config_folder()))
+        folder = config_folder()
+        settings = self.place.share_of(read_settings(config, folder))
+        # For `nameko run`: the lanes connect with what stands there.
+        self.container.config.update(with_broker(config, folder))
         memory.keep_freed()
         # Uploads, by RPC and as many by HTTP, and renders take a thread for as long as they last;
         # all else shares the others.

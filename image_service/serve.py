@@ -13,15 +13,13 @@ from typing import Any
 
 import eventlet
 import yaml
-from kombu import Connection
-from kombu.exceptions import OperationalError
 from nameko.cli.main import setup_yaml_parser
-from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native
-from .config import ConfigError, read_settings
+from .broker_check import StartError, broker_name, check_broker
+from .config import ConfigError, read_settings, with_broker
 from .errors import ImageServiceError
 from .places import ALONE, PLACE_KEY, Place
 from .service import ImageService
@@ -32,13 +30,8 @@ from .web.server import listen
 
 _log = logging.getLogger(__name__)
 
-_BROKER_TIMEOUT_S = 5
 _DRAINS = 2  # RPC, then HTTP, each up to shutdown_timeout_s
 _SPARE_S = 10
-
-
-class StartError(Exception):
-    """Raised when the service cannot start: StartError(line, …), each naming what to do."""
 
 
 def load(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -66,7 +59,9 @@ def read(text: bytes, path: Path) -> tuple[dict[str, Any], Settings]:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(exc).split())}") from exc
     if not isinstance(config, dict):
         raise ConfigError(f"{path} must be a mapping of keys to values")
-    return config, read_settings(config, path.absolute().parent)
+    folder = path.absolute().parent
+    settings = read_settings(config, folder)
+    return with_broker(config, folder), settings
 
 
 def serve(
@@ -84,7 +79,7 @@ def serve(
     check_directories(settings)
     if place.is_alone:
         check_port(settings)
-    check_broker(config)
+    check_broker(config, settings)
     runner = ServiceRunner({**config, PLACE_KEY: place})
     runner.add_service(ImageService)
     _on_signals(runner.stop, at_most_s=drained_within_s(settings))
@@ -139,46 +134,6 @@ def listening(settings: Settings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port}: {why}. "
             "Set IMAGE_SERVICE_HOST and IMAGE_SERVICE_PORT to a free address."
         ) from exc
-
-
-def check_broker(config: dict[str, Any]) -> None:
-    """Log in to RabbitMQ once. Raises: StartError."""
-    name = broker_name(config)
-    connection = Connection(
-        config.get(AMQP_URI_CONFIG_KEY),
-        ssl=config.get(AMQP_SSL_CONFIG_KEY),
-        login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        connect_timeout=_BROKER_TIMEOUT_S,
-    )
-    try:
-        with eventlet.Timeout(_BROKER_TIMEOUT_S + 2), connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_BROKER_TIMEOUT_S)
-    except eventlet.Timeout:
-        raise StartError(f"RabbitMQ at {name} does not answer. Check AMQP_URI.") from None
-    except Exception as exc:  # whatever the transport raises, one line is what helps
-        raise StartError(_broker_problem(name, exc)) from exc
-
-
-def broker_name(config: dict[str, Any]) -> str:
-    """Return the broker's URI without its password."""
-    return ";".join(map(_without_password, str(config.get(AMQP_URI_CONFIG_KEY, "")).split(";")))
-
-
-def _without_password(uri: str) -> str:
-    # Up to the last @: one that should have been written as %40 is in the password.
-    head, at, host = uri.rpartition("@")
-    scheme, slashes, user = head.partition("://")
-    return f"{scheme}{slashes}{user.partition(':')[0]}:********@{host}" if at else uri
-
-
-def _broker_problem(name: str, exc: Exception) -> str:
-    cause = exc.__cause__ if isinstance(exc, OperationalError) and exc.__cause__ else exc
-    text = " ".join(str(cause).split())
-    if "ACCESS_REFUSED" in text or "403" in text:
-        return f"RabbitMQ at {name} refused the user or password. Check AMQP_URI."
-    if "NOT_ALLOWED" in text or "530" in text:
-        return f"RabbitMQ at {name} has no such virtual host for this user. Check AMQP_URI."
-    return f"cannot reach RabbitMQ at {name}: {text or type(cause).__name__}. Check AMQP_URI."
 
 
 def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from .amqp_tls import several
 from .domain.formats import Format
 from .domain.quota import Quota, Quotas
 from .domain.signing import read_keys
@@ -128,6 +129,7 @@ class Settings(AccessSettings, BaseModel):
     scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0
 
+    rpc_queue_type: Literal["classic", "quorum"] = "classic"
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
     serializer: Serializer = "msgpack"
@@ -191,6 +193,11 @@ class Settings(AccessSettings, BaseModel):
             except InvalidArgument as exc:
                 raise ValueError(f"{name!r}: {exc}") from None
         return value
+
+    @field_validator("amqp_uri", mode="before")
+    @classmethod
+    def _hosts_may_be_a_list(cls, value: object) -> object:
+        return several(value) if isinstance(value, (list, tuple)) else value
 
     @field_validator("amqp_uri")
     @classmethod

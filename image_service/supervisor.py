@@ -21,10 +21,10 @@ import eventlet
 from eventlet.semaphore import Semaphore
 
 from . import native, serve
+from .broker_check import StartError, check_broker
 from .children import Child
 from .config import ConfigError
 from .places import Place
-from .serve import StartError
 from .settings import Settings
 from .sight import logs
 from .sight.shared import forget_gauges
@@ -149,7 +149,7 @@ class Supervisor:
         config, settings = serve.read(text, self._config_path)
         logs.set_up(config, settings.log_format, settings.log_level, "supervisor")
         serve.check_directories(settings)
-        serve.check_broker(config)
+        check_broker(config, settings)
         if before and before.address == (settings.host, settings.port):
             listening = before.listening
         else:
