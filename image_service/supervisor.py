@@ -77,10 +77,13 @@ class _Slot:
     def next_letter(self) -> str:
         return "b" if self.child and self.child.place.letter == "a" else "a"
 
-    def pause_s(self) -> float:
-        """Return how long to wait before its process is started again."""
+    def ended(self) -> None:
+        """Note that its process has ended by itself; one that lived long starts a new count."""
         if time.monotonic() - self.since_s > _STABLE_S:
             self.failures = 0
+
+    def pause_s(self) -> float:
+        """Return how long to wait before its process is started once more."""
         self.failures += 1
         if self.failures == 1:
             return 0.0
@@ -200,6 +203,7 @@ class Supervisor:
             return
         name = child.place.log_name
         _log.error("process %s (%d) ended by itself: %s", name, child.pid, _told(code))
+        slot.ended()
         while self._is_wanted(slot):
             pause_s = slot.pause_s()
             if pause_s:
