@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import functools
 import logging
+import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from eventlet.semaphore import Semaphore
+from prometheus_client.core import Metric
 
 from . import __version__
 from .backends import Backends
 from .backup_log import BackupLog
-from .domain.events import Backlog
+from .broker_state import BrokerState
 from .domain.original_url import SignedOriginals
+from .domain.ports import ImageEngine
 from .domain.signing import Signer, read_keys
+from .domain.variant_ports import Renderer
 from .eager import EagerVariants
-from .errors import StorageUnavailable
 from .flights import Flights
 from .health import Health
 from .imaging.decoders import accepted_formats
@@ -29,18 +33,20 @@ from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
 from .off_hub import Notices, OffHub
-from .outgoing import Outgoing
+from .outgoing import EventsState, Outgoing
+from .places import ALONE, Place
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
-from .sight import tracing
+from .sight import families, tracing
 from .sight.logs import AccessLog
 from .sight.meters import Meters
+from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
 from .storage.s3 import S3Store
 from .upkeep import Upkeep
-from .variants import Variant, Variants
+from .variants import CacheCounts, Variant, Variants
 from .verify import Verifier
 
 _log = logging.getLogger(__name__)
@@ -61,37 +67,16 @@ class SystemClock:
         return time.time_ns() // 1_000_000
 
 
-@dataclass
-class BrokerState:
-    """Which connections to the broker are consuming; told by the lanes."""
-
-    consuming: dict[str, bool] = field(default_factory=dict)
-
-    def check(self) -> None:
-        """Raise StorageUnavailable while a lane is not consuming."""
-        down = sorted(lane for lane, is_up in self.consuming.items() if not is_up)
-        if down:
-            raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")
-
-
-@dataclass
-class EventsState:
-    """What waits for the broker, as it was seen last; told by the publisher of events."""
-
-    backlog: Backlog = field(default_factory=Backlog)
-
-    def oldest_age_s(self, now_ms: int) -> float:
-        """Return for how long the oldest event has waited, 0 where none does."""
-        oldest_ms = self.backlog.oldest_ms
-        return 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
-
-
 class Application:
     """Everything one process of the service is made of."""
 
-    def __init__(self, settings: Settings, *, is_green: bool = True) -> None:
-        """Args: is_green: callers are green threads, which wait for native ones; else those."""
+    def __init__(self, settings: Settings, place: Place = ALONE, *, is_green: bool = True) -> None:
+        """Args:
+        place: where this process stands; settings: its share of them.
+        is_green: callers are green threads, which wait for native ones; else those.
+        """
         self.settings = settings
+        self.place = place
         self._is_green = is_green
         self.started_s = time.monotonic()
         self.broker = BrokerState()
@@ -100,6 +85,7 @@ class Application:
         self.clock = SystemClock()
         self._notices = Notices()
         self.meters = Meters()
+        self.numbers = _numbers_of(place)
         self.access = AccessLog(settings.access_log)
         self.tracing = tracing.create(__version__, _log.warning)
         self.decoding = Semaphore(_DECODES_AT_ONCE)
@@ -145,7 +131,8 @@ class Application:
         )
         variants = Variants(manager, renders, cache, self.clock, settings.qualities)
         self.variants = self._off_hub("variants", variants)
-        self.cache_counts = variants.counts
+        self._own_lookups = variants.counts
+        self._counted = (-math.inf, variants.counts)
         # What of them needs no native thread.
         self.variants_at_once = variants
         self.renders: Flights[Variant | None] = Flights(
@@ -164,27 +151,8 @@ class Application:
             read_keys(settings.signing_keys.get_secret_value()),
             allow_unsigned=settings.opens_unsigned_variants,
         )
-        self.signed_originals = (
-            SignedOriginals(
-                self.signer,
-                ttl_s=settings.signed_url_ttl_s,
-                now_s=lambda: self.clock.now_ms() // 1000,
-            )
-            if settings.require_signed_originals
-            else None
-        )
-        checks: dict[str, Callable[[], None]] = {
-            "storage": self._off_hub("storage", store).check,
-            "catalogue": self._off_hub("catalogue", catalogue).check,
-            "broker": self.broker.check,
-            "workers": functools.partial(_check_all, engine.check, renderer.check),
-        }
-        scrub = Scrub(
-            Verifier(store, catalogue),
-            ScrubLog(settings.state_path),
-            bytes_at_once=int(settings.scrub_bytes_per_s * settings.sweep_interval_s),
-            report=self._notices.add,
-        )
+        self.signed_originals = self._create_signed_originals()
+        scrub = self._create_scrub()
         self.scrub = self._off_hub("scrub", scrub)
         upkeep = Upkeep(manager, scrub, self._backends.turns, interval_s=settings.sweep_interval_s)
         self.upkeep = self._off_hub("upkeep", upkeep)
@@ -192,7 +160,7 @@ class Application:
         self.outgoing = self._create_outgoing()
         self._integrity = scrub
         self._signing = self._off_hub("storage", cast(Any, store))
-        self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
+        self.health = self._create_health(engine, renderer)
         self._follow()
 
     def start(self) -> None:
@@ -231,8 +199,27 @@ class Application:
         url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
         return url
 
+    @property
+    def cache_counts(self) -> CacheCounts:
+        """How often variants were found in the cache and not, in all processes."""
+        own, now_s = self._own_lookups, time.monotonic()
+        if self.place.is_alone:
+            return own
+        counted_s, counts = self._counted
+        if now_s - counted_s >= WRITE_INTERVAL_S:  # the others write no oftener
+            told = self.numbers.of_all([families.lookups(own.hits, own.misses)])
+            counts = CacheCounts(*families.lookups_in(told))
+            self._counted = now_s, counts
+        return counts
+
+    def own_numbers(self) -> Iterator[Metric]:
+        """Return what this process tells of itself."""
+        own = self._own_lookups
+        return families.of_process(families.lookups(own.hits, own.misses), self.meters.all)
+
     def stop(self) -> None:
         """End the workers and let go of the store."""
+        self.numbers.write(self.own_numbers())
         self._pool.stop()
         self._render_pool.stop()
         self.tracing.stop()
@@ -277,6 +264,33 @@ class Application:
             limit = functools.partial(getattr, pool, "max_waiting")
             meters.workers_waiting_limit.follow(limit, (name,))
 
+    def _create_signed_originals(self) -> SignedOriginals | None:
+        if not self.settings.require_signed_originals:
+            return None
+        return SignedOriginals(
+            self.signer,
+            ttl_s=self.settings.signed_url_ttl_s,
+            now_s=lambda: self.clock.now_ms() // 1000,
+        )
+
+    def _create_health(self, engine: ImageEngine, renderer: Renderer) -> Health:
+        checks: dict[str, Callable[[], None]] = {
+            "storage": self._off_hub("storage", self.store).check,
+            "catalogue": self._off_hub("catalogue", self._backends.catalogue).check,
+            "broker": self.broker.check,
+            "workers": functools.partial(_check_all, engine.check, renderer.check),
+        }
+        return Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
+
+    def _create_scrub(self) -> Scrub:
+        settings = self.settings
+        return Scrub(
+            Verifier(self.store, self._backends.catalogue),
+            ScrubLog(settings.state_path),
+            bytes_at_once=int(settings.scrub_bytes_per_s * settings.sweep_interval_s),
+            report=self._notices.add,
+        )
+
     def _create_outgoing(self) -> Outgoing | None:
         if not self.settings.events:
             return None
@@ -313,6 +327,10 @@ class Application:
             report=self._notices.add,
             watch=PoolMeter(self.meters, "uploads", REASONS),
         )
+
+
+def _numbers_of(place: Place) -> Numbers:
+    return OwnNumbers() if place.is_alone else SharedNumbers(Path(place.folder), place.name)
 
 
 def _check_all(*checks: Callable[[], None]) -> None:

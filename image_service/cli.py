@@ -40,16 +40,42 @@ for command in (*OF_THE_STORE, *OF_A_SERVICE):
 
 @main.command()
 @config_option
-def serve(config_path: Path) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    help="Service processes; else as the setting service_processes says.",
+)
+@click.option("--below", type=int, hidden=True)
+def serve(config_path: Path, workers: int | None, below: int | None) -> None:
     """Serve RPC and HTTP until SIGTERM or Ctrl-C."""
     _patch()
     from . import serve as server
+    from .broker_check import StartError
 
     with told():
         try:
-            server.serve(*server.load(config_path))
-        except server.StartError as exc:
+            if below is not None:
+                _serve_below(config_path, below)
+                return
+            config, settings = server.load(config_path)
+            if (workers or settings.service_processes) > 1:
+                _supervise(config_path, workers)
+            else:
+                server.serve(config, settings)
+        except StartError as exc:
             fail(EXIT_FAILED, *exc.args)
+
+
+def _serve_below(config_path: Path, fd: int) -> None:
+    from .children import serve_below
+
+    serve_below(config_path, fd)
+
+
+def _supervise(config_path: Path, workers: int | None) -> None:
+    from .supervisor import supervise
+
+    supervise(config_path, workers)
 
 
 @main.command("check-config")

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from . import amqp_tls
 from .settings import Settings
 
 ENVIRONMENT_PREFIX = "IMAGE_SERVICE_"
@@ -50,7 +51,7 @@ def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
         base_dir: the folder that relative paths begin in: config.yaml's.
     Raises: ConfigError with every problem: unknown keys, wrong types, values out of range.
     """
-    problems = _unknown_keys(config)
+    problems = [*_unknown_keys(config), *_tls_problems(config, base_dir)]
     if not isinstance(config.get("LOGGING") or {}, Mapping):
         problems.append("LOGGING must be a mapping, as logging.config.dictConfig() takes it")
     mine = {
@@ -67,6 +68,19 @@ def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
     return settings
 
 
+def with_broker(config: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
+    """Return config with AMQP_URI and AMQP_SSL as Nameko and kombu take them.
+
+    Raises: ConfigError.
+    """
+    uri = amqp_tls.several(config.get("AMQP_URI"))
+    try:
+        tls = amqp_tls.options(config.get("AMQP_SSL"), uri, base_dir)
+    except ValueError as exc:
+        raise ConfigError(f"AMQP_SSL (environment: AMQP_SSL): {exc}") from None
+    return {**config, **({"AMQP_URI": uri} if uri else {}), "AMQP_SSL": tls}
+
+
 def _unknown_keys(config: Mapping[str, Any]) -> list[str]:
     allowed = {*OUR_KEYS, *NAMEKO_KEYS}
     problems = []
@@ -77,6 +91,14 @@ def _unknown_keys(config: Mapping[str, Any]) -> list[str]:
                 f"unknown key {key!r}" + (f" (did you mean {near[0]}?)" if near else "")
             )
     return problems
+
+
+def _tls_problems(config: Mapping[str, Any], base_dir: Path) -> list[str]:
+    try:
+        with_broker(config, base_dir)
+    except ConfigError as exc:
+        return [str(exc)]
+    return []
 
 
 def _problem(error: Any) -> str:

@@ -6,6 +6,7 @@ import functools
 import gc
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,11 +17,13 @@ from nameko.extensions import DependencyProvider, SharedExtension
 
 from . import memory
 from .application import Application
-from .config import read_settings
+from .config import read_settings, with_broker
 from .domain.outcomes import Delivery
 from .imaging.limits import GC_THRESHOLDS
 from .manager import StorageManager
+from .places import Place, place_in
 from .sight import lag
+from .sight.shared import WRITE_INTERVAL_S
 
 DELIVERY_CONTEXT_KEY = "image_service_delivery"
 """Where the RPC entrypoint leaves a call's Delivery; never sent on to other services."""
@@ -33,18 +36,31 @@ class Core(SharedExtension):
     """Holds the Application of a Nameko container, for every extension that needs a part of it."""
 
     app: Application
-    _watching: GreenThread
+    place: Place
+    _watching: list[GreenThread]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._users: list[Callable[[], bool]] = []
+
+    def wait_for(self, is_done: Callable[[], bool]) -> None:
+        """Do not end the application before is_done(), or the time for stopping is over."""
+        self._users.append(is_done)
 
     def setup(self) -> None:
         """Build and start the application before anything is served."""
-        config = self.container.config
-        settings = read_settings(config, config_folder())
+        config = dict(self.container.config)
+        self.place = place_in(config)
+        folder = config_folder()
+        settings = self.place.share_of(read_settings(config, folder))
+        # For `nameko run`: the lanes connect with what stands there.
+        self.container.config.update(with_broker(config, folder))
         memory.keep_freed()
         # Uploads, by RPC and as many by HTTP, and renders take a thread for as long as they last;
         # all else shares the others.
         longest = 2 * settings.upload_concurrency + settings.render_worker_count
         tpool.set_num_threads(longest + _SHARED_THREADS)
-        self.app = Application(settings)
+        self.app = Application(settings, self.place)
         self.app.start()
 
     def start(self) -> None:
@@ -54,23 +70,35 @@ class Core(SharedExtension):
         small ones cost an upload a twelfth of its time at Python's own thresholds.
         """
         watch = functools.partial(lag.watch, self.app.meters.loop_lag)
-        self._watching = eventlet.spawn(watch)
+        self._watching = [eventlet.spawn(watch)]
+        if not self.place.is_alone:
+            self._watching.append(eventlet.spawn(self._write_numbers))
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
 
     def stop(self) -> None:
-        """End it after the last call, and after the last render that a client waits for."""
+        """End it after the last call, and the last answer and render that a client waits for."""
         deadline_s = time.monotonic() + self.app.settings.shutdown_timeout_s
-        while not self.app.renders.is_idle and time.monotonic() < deadline_s:
+        while not self._is_idle and time.monotonic() < deadline_s:
             eventlet.sleep(_POLL_S)
-        self._watching.kill()
+        for each in self._watching:
+            each.kill()
         self.app.stop()
 
     def kill(self) -> None:
         """End it at once, if it ever began."""
         if hasattr(self, "app"):
             self.app.stop()
+
+    @property
+    def _is_idle(self) -> bool:
+        return self.app.renders.is_idle and all(is_done() for is_done in self._users)
+
+    def _write_numbers(self) -> None:
+        while True:
+            eventlet.sleep(WRITE_INTERVAL_S)
+            self.app.numbers.write(self.app.own_numbers())
 
 
 class CoreProvider(DependencyProvider):

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .domain.events import Backlog, Event, Outbox, Turn
 
 AT_ONCE = 100
 """Events that are looked at in one go."""
+
+
+@dataclass
+class EventsState:
+    """What waits for the broker, as it was seen last; told by the publisher of events."""
+
+    backlog: Backlog = field(default_factory=Backlog)
+
+    def oldest_age_s(self, now_ms: int) -> float:
+        """Return for how long the oldest event has waited, 0 where none does."""
+        oldest_ms = self.backlog.oldest_ms
+        return 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
 
 
 class Taken(NamedTuple):

@@ -98,13 +98,17 @@ class Scrub:
 
     def step(self) -> None:
         """Look at the next part; what is damaged is put into quarantine."""
-        last = self._log.read().get("last")
-        self.last = last if isinstance(last, dict) else None
+        self.read()
         if not self._bytes_at_once:
             return
         with self._log.held() as is_ours:
             if is_ours:
                 self._step()
+
+    def read(self) -> None:
+        """See how the last round ended, of whichever process."""
+        last = self._log.read().get("last")
+        self.last = last if isinstance(last, dict) else None
 
     def _step(self) -> None:
         done = _resumed(self._log.read().get("round"))

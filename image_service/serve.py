@@ -6,24 +6,24 @@ import itertools
 import logging
 import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import eventlet
 import yaml
-from kombu import Connection
-from kombu.exceptions import OperationalError
 from nameko.cli.main import setup_yaml_parser
-from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native
 from .backends import postgres_options
+from .broker_check import StartError, broker_name, check_broker
 from .catalogue.postgres import check_server
-from .config import ConfigError, read_settings
+from .config import ConfigError, read_settings, with_broker
 from .errors import ImageServiceError, StorageUnavailable
+from .places import ALONE, PLACE_KEY, Place
 from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
@@ -33,13 +33,8 @@ from .web.server import listen
 
 _log = logging.getLogger(__name__)
 
-_BROKER_TIMEOUT_S = 5
 _DRAINS = 2  # RPC, then HTTP, each up to shutdown_timeout_s
 _SPARE_S = 10
-
-
-class StartError(Exception):
-    """Raised when the service cannot start: StartError(line, …), each naming what to do."""
 
 
 def load(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -47,32 +42,52 @@ def load(path: Path) -> tuple[dict[str, Any], Settings]:
 
     Raises: ConfigError with every problem.
     """
-    setup_yaml_parser()
+    return read(text_of(path), path)
+
+
+def text_of(path: Path) -> bytes:
+    """Return what config.yaml says. Raises: ConfigError."""
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return path.read_bytes()
     except OSError as exc:
         raise ConfigError(f"cannot read {path}: {exc.strerror}") from exc
+
+
+def read(text: bytes, path: Path) -> tuple[dict[str, Any], Settings]:
+    """Return the text of config.yaml as load() does. Args: path: where it stands."""
+    setup_yaml_parser()
+    try:
+        config = yaml.safe_load(text.decode("utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, ConfigurationError) as exc:
         raise ConfigError(f"{path} is not valid YAML: {' '.join(str(exc).split())}") from exc
     if not isinstance(config, dict):
         raise ConfigError(f"{path} must be a mapping of keys to values")
-    return config, read_settings(config, path.absolute().parent)
+    folder = path.absolute().parent
+    settings = read_settings(config, folder)
+    return with_broker(config, folder), settings
 
 
-def serve(config: dict[str, Any], settings: Settings) -> None:
+def serve(
+    config: dict[str, Any],
+    settings: Settings,
+    place: Place = ALONE,
+    ready: Callable[[], object] = lambda: None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
+    Args: place: where this process stands; ready: called once it serves.
     Raises: StartError before anything is served.
     """
-    logs.set_up(config, settings.log_format, settings.log_level)
+    logs.set_up(config, settings.log_format, settings.log_level, place.log_name)
     check_directories(settings)
     check_object_storage(settings)
-    check_port(settings)
-    check_broker(config)
+    if place.is_alone:
+        check_port(settings)
+    check_broker(config, settings)
     check_catalogue(settings)
-    runner = ServiceRunner(config)
+    runner = ServiceRunner({**config, PLACE_KEY: place})
     runner.add_service(ImageService)
-    _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
+    _on_signals(runner.stop, at_most_s=drained_within_s(settings))
     profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
     profiling.install(profiler, _log.warning)
     try:
@@ -82,7 +97,13 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     _log.info(
         "image_service is ready: RPC on %s, HTTP on %s", broker_name(config), settings.url_prefix
     )
+    ready()
     runner.wait()
+
+
+def drained_within_s(settings: Settings) -> float:
+    """Return after how long a process that was told to stop ends, whatever hangs."""
+    return _DRAINS * settings.shutdown_timeout_s + _SPARE_S
 
 
 def check_directories(settings: Settings) -> None:
@@ -114,32 +135,19 @@ def check_object_storage(settings: Settings) -> None:
 
 def check_port(settings: Settings) -> None:
     """See whether the address can be listened on. Raises: StartError."""
+    listening(settings).close()
+
+
+def listening(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say. Raises: StartError."""
     try:
-        listen(settings.host, settings.port, share=settings.http_share_port).close()
+        return listen(settings.host, settings.port, share=settings.http_share_port)
     except (OSError, OverflowError) as exc:
         why = getattr(exc, "strerror", None) or str(exc)
         raise StartError(
             f"cannot listen on {settings.host}:{settings.port}: {why}. "
             "Set IMAGE_SERVICE_HOST and IMAGE_SERVICE_PORT to a free address."
         ) from exc
-
-
-def check_broker(config: dict[str, Any]) -> None:
-    """Log in to RabbitMQ once. Raises: StartError."""
-    name = broker_name(config)
-    connection = Connection(
-        config.get(AMQP_URI_CONFIG_KEY),
-        ssl=config.get(AMQP_SSL_CONFIG_KEY),
-        login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        connect_timeout=_BROKER_TIMEOUT_S,
-    )
-    try:
-        with eventlet.Timeout(_BROKER_TIMEOUT_S + 2), connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=_BROKER_TIMEOUT_S)
-    except eventlet.Timeout:
-        raise StartError(f"RabbitMQ at {name} does not answer. Check AMQP_URI.") from None
-    except Exception as exc:  # whatever the transport raises, one line is what helps
-        raise StartError(_broker_problem(name, exc)) from exc
 
 
 def check_catalogue(settings: Settings) -> None:
@@ -150,28 +158,6 @@ def check_catalogue(settings: Settings) -> None:
             check_server(options)
     except StorageUnavailable as exc:
         raise StartError(f"{exc.args[0]}. Check IMAGE_SERVICE_CATALOGUE_URL.") from exc
-
-
-def broker_name(config: dict[str, Any]) -> str:
-    """Return the broker's URI without its password."""
-    return ";".join(map(_without_password, str(config.get(AMQP_URI_CONFIG_KEY, "")).split(";")))
-
-
-def _without_password(uri: str) -> str:
-    # Up to the last @: one that should have been written as %40 is in the password.
-    head, at, host = uri.rpartition("@")
-    scheme, slashes, user = head.partition("://")
-    return f"{scheme}{slashes}{user.partition(':')[0]}:********@{host}" if at else uri
-
-
-def _broker_problem(name: str, exc: Exception) -> str:
-    cause = exc.__cause__ if isinstance(exc, OperationalError) and exc.__cause__ else exc
-    text = " ".join(str(cause).split())
-    if "ACCESS_REFUSED" in text or "403" in text:
-        return f"RabbitMQ at {name} refused the user or password. Check AMQP_URI."
-    if "NOT_ALLOWED" in text or "530" in text:
-        return f"RabbitMQ at {name} has no such virtual host for this user. Check AMQP_URI."
-    return f"cannot reach RabbitMQ at {name}: {text or type(cause).__name__}. Check AMQP_URI."
 
 
 def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:

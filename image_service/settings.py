@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from .amqp_tls import several
 from .domain.formats import Format
 from .domain.quota import Quota, Quotas
 from .domain.signing import read_keys
@@ -131,10 +132,11 @@ class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
 
     events: bool = True
     events_poll_s: Seconds = 1.0
-
+    rpc_queue_type: Literal["classic", "quorum"] = "classic"
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
     serializer: Serializer = "msgpack"
+    service_processes: int = Field(1, ge=1, le=64)
     max_workers: int = Field(32, ge=2, le=10_000)
     heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -194,6 +196,11 @@ class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
             except InvalidArgument as exc:
                 raise ValueError(f"{name!r}: {exc}") from None
         return value
+
+    @field_validator("amqp_uri", mode="before")
+    @classmethod
+    def _hosts_may_be_a_list(cls, value: object) -> object:
+        return several(value) if isinstance(value, (list, tuple)) else value
 
     @field_validator("amqp_uri")
     @classmethod

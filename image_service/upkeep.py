@@ -34,3 +34,5 @@ class Upkeep:
         with self._turns.take("scrub", self._ttl_s) as is_ours:
             if is_ours:
                 self._scrub.step()
+            else:  # what others have found out
+                self._scrub.read()

@@ -33,9 +33,12 @@ documentation says.
 
 ## Several service processes
 
-Any number of processes of one machine may share `upload_dir` and the broker. Give each its own
-`port`, or the same one with `http_share_port: true`. Processes on different machines must not
-share a local `upload_dir`; a catalogue in [PostgreSQL](postgresql.md) they may share.
+`image-service serve --workers N` or `service_processes` starts several behind one port, watches
+them and renews them without a pause: [Operations](operations.md#several-service-processes). Any
+number of processes of one machine may also be started one by one on one `upload_dir` and broker.
+Give each its own `port`, or the same one with `http_share_port: true`. Processes on different
+machines must not share a local `upload_dir`; a catalogue in [PostgreSQL](postgresql.md) they may
+share.
 
 ## Files
 

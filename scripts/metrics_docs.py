@@ -5,6 +5,7 @@ python -m scripts.metrics_docs [--check]
 
 from __future__ import annotations
 
+import itertools
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
@@ -42,11 +43,12 @@ def ours() -> Iterable[Family]:
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from image_service.domain.outcomes import Usage
     from image_service.settings import Settings
+    from image_service.sight.families import lookups, of_process
     from image_service.sight.meters import Meters
-    from image_service.variants import CacheCounts
     from image_service.web.metrics import families_of
 
-    return families_of({}, Usage({}, 0), Settings(), CacheCounts(), None, Meters().all)
+    of_the_store = families_of({}, Usage({}, 0), Settings(), None, 1)
+    return itertools.chain(of_the_store, of_process(lookups(0, 0), Meters().all))
 
 
 def main() -> int:

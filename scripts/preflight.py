@@ -30,6 +30,7 @@ def main() -> int:
 
     eventlet.monkey_patch()
     from image_service import serve
+    from image_service.broker_check import StartError
     from image_service.config import ConfigError
 
     try:
@@ -38,7 +39,7 @@ def main() -> int:
         serve.check_port(settings)
     except ConfigError as exc:
         return _fail(BAD_CONFIG, *exc.args)
-    except serve.StartError as exc:
+    except StartError as exc:
         return _fail(FAILED, *exc.args)
     print(local_url(settings.host, settings.port))
     return 0

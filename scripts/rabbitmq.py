@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -64,6 +65,7 @@ class Node:
         port: int | None = None,
         max_message_bytes: int = RABBITMQ_4_MAX_MESSAGE_BYTES,
         starts_fast: bool = False,
+        settings: Sequence[str] = (),
     ) -> None:
         """Choose ports; nothing is started or written yet.
 
@@ -71,13 +73,14 @@ class Node:
             directory: created when missing; the node's data of an earlier time is used again.
             port: for AMQP; a free one when None.
             max_message_bytes: larger messages are refused; RabbitMQ 4's default when not given.
+            settings: more lines of rabbitmq.conf.
             starts_fast: for tests: takes half the time to start, and more of the cores later.
         """
         any_port, self._dist_port, self._epmd_port = free_ports(3)
         self.directory = directory
         self.port = port or any_port
         self.uri = f"pyamqp://guest:guest@localhost:{self.port}"
-        self._max_message_bytes = max_message_bytes
+        self._settings = (f"max_message_size = {max_message_bytes}", *settings)
         self._schedulers = STARTING_FAST if starts_fast else SPARING
         self._epmd: Child | None = None
         self._server: Child | None = None
@@ -186,9 +189,7 @@ class Node:
     def _write_settings(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.directory / "enabled_plugins").write_text("[].\n")
-        (self.directory / "rabbitmq.conf").write_text(
-            f"max_message_size = {self._max_message_bytes}\n"
-        )
+        (self.directory / "rabbitmq.conf").write_text("\n".join(self._settings) + "\n")
 
     def _environment(self) -> dict[str, str]:
         base = _without_spaces(self.directory)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import started
+from ..amqp_tls import options, several
 
 DEFAULT_AMQP_URI = "pyamqp://guest:guest@localhost"
 CONFIG = Path("config.yaml")
@@ -25,14 +26,17 @@ def find_broker(amqp_uri: str = "", config_path: Path | None = None) -> dict[str
     default.
 
     Args: config_path: a configuration of the service, or of any Nameko service.
-    Raises: OSError, ValueError if the given file cannot be read.
+    Raises: OSError, ValueError if the given file cannot be read, or AMQP_SSL not be used.
     """
     said = {} if config_path is None else _read(config_path)
     uri = amqp_uri or os.environ.get("AMQP_URI") or said.get("AMQP_URI") or _started()
     if not uri and config_path is None and CONFIG.exists():
         said = _read(CONFIG)
         uri = said.get("AMQP_URI")
-    return {**said, "AMQP_URI": uri or DEFAULT_AMQP_URI}
+    uri = several(uri) or DEFAULT_AMQP_URI
+    folder = Path() if config_path is None else config_path.absolute().parent
+    tls = options(said.get("AMQP_SSL") or os.environ.get("AMQP_SSL"), uri, folder)
+    return {**said, "AMQP_URI": uri, **({"AMQP_SSL": tls} if tls is not None else {})}
 
 
 def _started() -> str | None:

@@ -10,6 +10,7 @@ import kombu.exceptions
 from nameko.amqp.publish import UndeliverableMessage
 from nameko.exceptions import RpcTimeout, UnknownService
 
+from ..amqp_tls import certificate_problem
 from ..errors import ImageServiceError, ImageTooLarge
 from .errors import (
     BrokerRefused,
@@ -46,6 +47,9 @@ def translated(method: str, exc: Exception) -> ImageServiceError | None:
         return _refused_message(method, exc)
     if isinstance(exc, _REFUSED) or isinstance(exc.__cause__, _REFUSED):
         return BrokerRefused(_words(exc.__cause__ or exc))
+    distrust = certificate_problem(exc) or (exc.__cause__ and certificate_problem(exc.__cause__))
+    if distrust:
+        return BrokerRefused(f"{distrust}; see AMQP_SSL")
     if isinstance(exc, _BROKEN):
         return ServiceUnreachable(_words(exc))
     if type(exc) is RuntimeError:  # Nameko's, of a consumer that was disconnected

@@ -9,8 +9,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..amqp_tls import options, several
 from .address import DEFAULT_AMQP_URI
 from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .errors import ServiceUnreachable
@@ -113,14 +115,17 @@ class ImageClient(ImageApi):
         """Connects with the first call.
 
         Args:
-            amqp_uri: the broker.
+            amqp_uri: the broker, or several hosts of it, separated by semicolons.
             timeout_s, attempts: see ImageApi.
             context_data: what Nameko passes on with each call, as {"user_id": "ada"}.
             config: more of Nameko's keys, as AMQP_SSL or rpc_exchange.
+        Raises: ValueError where AMQP_SSL cannot be used.
         """
+        uri = several(amqp_uri)
         settings = {
             **(config or {}),
-            "AMQP_URI": amqp_uri,
+            "AMQP_URI": uri,
+            "AMQP_SSL": options((config or {}).get("AMQP_SSL"), uri, Path.cwd()),
             "serializer": "msgpack",
             "ACCEPT": ["msgpack", "json"],
         }

@@ -12,9 +12,8 @@ import eventlet
 from eventlet.semaphore import Semaphore
 from kombu.utils.functional import fxrange
 
-from ..application import EventsState
 from ..domain.events import Backlog, Event
-from ..outgoing import AT_ONCE, Outgoing
+from ..outgoing import AT_ONCE, EventsState, Outgoing
 from ..sight import calls, logs
 from ..sight.meters import Meters
 from .messages import Message

@@ -28,7 +28,7 @@ from nameko.constants import (
 )
 from nameko.exceptions import MethodNotFound
 from nameko.messaging import QueueConsumer
-from nameko.rpc import RPC_QUEUE_TEMPLATE, RpcConsumer, get_rpc_exchange
+from nameko.rpc import RpcConsumer, get_rpc_exchange
 
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
@@ -36,6 +36,7 @@ from ..read_ahead import read_ahead
 from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
+from .queues import HEAVY, LIGHT, queue_name, service_queue
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class LaneConnection(QueueConsumer):
         connection.transport_options = {
             **(connection.transport_options or {}),
             "frame_handler": tolerant_frame_handler,
+            "on_blocked": functools.partial(self.core.app.broker.block, self.lane_name),
+            "on_unblocked": functools.partial(self.core.app.broker.unblock, self.lane_name),
         }
         return connection
 
@@ -165,6 +168,7 @@ class LaneConnection(QueueConsumer):
 
     def _mark_down(self) -> None:
         self.core.app.broker.consuming[self.lane_name] = False
+        self.core.app.broker.unblock(self.lane_name)
         pending, self._pending_remove_providers = self._pending_remove_providers, {}
         for removed in pending.values():
             removed.send()
@@ -254,8 +258,7 @@ class Lane(RpcConsumer):
     def setup(self) -> None:
         """Name the queue; it is declared at each connection, when all its methods are known."""
         if self.queue is None:
-            name = RPC_QUEUE_TEMPLATE.format(self.container.service_name) + self.queue_suffix
-            self.queue = Queue(name, durable=True)
+            self.queue = Queue(queue_name(self.queue_suffix, self.container.service_name))
             self.queue_consumer.register_provider(self)
 
     def declare(self, channel: Any) -> None:
@@ -267,6 +270,7 @@ class Lane(RpcConsumer):
         service = self.container.service_name
         exchange = self._exchange(channel)
         exchange.declare()
+        self.queue = service_queue(self.core.app.settings, self.queue_suffix, service)
         queue = self.queue(channel)
         queue.declare()
         self._known = frozenset(provider.method_name for provider in self._providers)
@@ -380,12 +384,12 @@ class Lane(RpcConsumer):
 class LightLane(Lane):
     """The queue `rpc-{service}`."""
 
-    queue_suffix = ""
+    queue_suffix = LIGHT
     queue_consumer = LightConnection()
 
 
 class HeavyLane(Lane):
     """The queue `rpc-{service}.transfers`."""
 
-    queue_suffix = ".transfers"
+    queue_suffix = HEAVY
     queue_consumer = HeavyConnection()

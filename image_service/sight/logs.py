@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import logging.config
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -38,8 +39,10 @@ _MOST_PATH_CHARACTERS = 300
 class TextFormatter(logging.Formatter):
     """One line a message: `time LEVEL logger: [call] message`; tracebacks are set off."""
 
-    def __init__(self, fmt: str = _TEXT, **kwargs: Any) -> None:
-        super().__init__(fmt, **kwargs)
+    def __init__(self, fmt: str = _TEXT, process: str = "", **kwargs: Any) -> None:
+        """Args: process: its number among several; lines then have it and the process id."""
+        mark = f"{process}/{os.getpid()} %(name)s"
+        super().__init__(fmt.replace("%(name)s", mark) if process else fmt, **kwargs)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
         """See logging.Formatter."""
@@ -65,8 +68,10 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(_JsonFormatter):
     """One JSON object a line: timestamp (RFC 3339, UTC), level, logger, message, call_id, …"""
 
-    def __init__(self, fmt: Any = _FIELDS, **kwargs: Any) -> None:
+    def __init__(self, fmt: Any = _FIELDS, process: str = "", **kwargs: Any) -> None:
+        """Args: process: its number among several; lines then have it and the process id."""
         kwargs.setdefault("rename_fields", _RENAMED)
+        self._process = {"process": process, "pid": os.getpid()} if process else {}
         super().__init__(fmt, **kwargs)
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802, ARG002
@@ -82,6 +87,7 @@ class JsonFormatter(_JsonFormatter):
         """See JsonFormatter."""
         super().add_fields(log_data, record, message_dict)
         log_data.pop(CALL, None)
+        log_data.update(self._process)
         log_data.update(_facts_of(_call_of(record)))
 
     def format(self, record: logging.LogRecord) -> str:
@@ -95,6 +101,7 @@ class JsonFormatter(_JsonFormatter):
                 "level": record.levelname,
                 "logger": record.name,
                 "message": record.getMessage(),
+                **self._process,
                 **_facts_of(_call_of(record)),
                 **fields,
             }
@@ -139,21 +146,24 @@ class AccessLog:
         return record
 
 
-def configuration(format_: Format, level: str) -> dict[str, Any]:
+def configuration(format_: Format, level: str, process: str = "") -> dict[str, Any]:
     """Return what logging.config.dictConfig() takes: everything to standard error."""
     kind = JsonFormatter if format_ == "json" else TextFormatter
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": kind}},
+        "formatters": {"line": {"()": kind, "process": process}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
         "root": {"handlers": ["stderr"], "level": level},
     }
 
 
-def set_up(config: Mapping[str, Any], format_: Format, level: str) -> None:
-    """Begin to log: as Nameko's LOGGING key says where there is one. Raises: ValueError."""
-    logging.config.dictConfig(config.get("LOGGING") or configuration(format_, level))
+def set_up(config: Mapping[str, Any], format_: Format, level: str, process: str = "") -> None:
+    """Begin to log: as Nameko's LOGGING key says where there is one. Raises: ValueError.
+
+    Args: process: how lines name this process among several.
+    """
+    logging.config.dictConfig(config.get("LOGGING") or configuration(format_, level, process))
 
 
 def redacted(path: str, query: str) -> str:

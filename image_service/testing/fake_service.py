@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ..application import EventsState
 from ..config import read_settings
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Use
@@ -23,6 +22,7 @@ from ..health import CheckResult, HealthReport
 from ..imaging.limits import Limits
 from ..inprocess import InProcess
 from ..manager import StorageManager
+from ..outgoing import EventsState
 from ..renders import Renders
 from ..rpc.downloads import Downloads, Links
 from ..settings import Settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from nameko.extensions import SharedExtension
@@ -28,7 +29,7 @@ class Gate(SharedExtension):
         return Access(
             self._keyring,
             self.sessions,
-            Rates(settings.rate_limits),
+            Rates(settings.rate_limits, self._shared_counts),
             is_open_here=settings.opens_api,
             is_read_only=settings.read_only,
             public_url=settings.public_url,
@@ -55,6 +56,12 @@ class Gate(SharedExtension):
         return Bodies(
             idle_timeout_s=settings.http_idle_timeout_s, max_json_bytes=settings.max_call_bytes
         )
+
+    @property
+    def _shared_counts(self) -> Path | None:
+        settings = self.core.app.settings
+        is_shared = not self.core.place.is_alone or settings.http_share_port
+        return settings.state_path / "rates.sqlite3" if is_shared else None
 
     @functools.cached_property
     def _keyring(self) -> Keyring:

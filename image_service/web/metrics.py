@@ -1,4 +1,4 @@
-"""`GET /metrics`: what the store holds, what this process does, and how its checks are."""
+"""`GET /metrics`: what the store holds, what its processes do, and how the checks are."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from .. import __version__
 from ..application import Application
 from ..domain.outcomes import Usage
 from ..errors import ImageServiceError
 from ..settings import Settings
-from ..sight.tallies import PREFIX, Tally
-from ..variants import CacheCounts
+from ..sight.tallies import PREFIX
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _CHECKS = ("storage", "catalogue", "broker", "workers")
@@ -53,33 +52,29 @@ def families(app: Application) -> Iterator[Metric]:
     usage = None
     with contextlib.suppress(ImageServiceError):  # the checks tell why
         usage = app.manager.usage()
-    return families_of(checks, usage, app.settings, app.cache_counts, app.integrity, app.meters.all)
+    yield from families_of(checks, usage, app.settings, app.integrity, app.place.of)
+    yield from app.numbers.of_all(app.own_numbers())
 
 
 def families_of(
     checks: Mapping[str, bool],
     usage: Usage | None,
     settings: Settings,
-    counts: CacheCounts,
     last: Mapping[str, Any] | None,
-    tallies: Iterable[Tally],
+    processes: int,
 ) -> Iterator[Metric]:
-    """Yield everything that is told.
+    """Yield what is told of the store and of this service; families.of_process() has the rest.
 
     Args:
         checks: whether each passed. usage: None where the store cannot be asked.
-        counts: of this process's cache; last: how the last verification ended, see ScrubLog.
+        last: how the last verification ended, see ScrubLog.
+        processes: how many there should be.
     """
     yield from _about(checks)
     if usage:
         yield from _store(usage)
-    yield from _settings(settings)
-    yield _lookups(counts)
+    yield from _settings(settings, processes)
     yield from _verification(last)
-    for tally in tallies:
-        yield tally.family()
-    yield from ProcessCollector(registry=None).collect()
-    yield from GCCollector(registry=CollectorRegistry()).collect()
 
 
 def _about(checks: Mapping[str, bool]) -> Iterator[Metric]:
@@ -112,9 +107,10 @@ def _store(usage: Usage) -> Iterator[Metric]:
             yield GaugeMetricFamily(PREFIX + name, told, value=value)
 
 
-def _settings(settings: Settings) -> Iterator[Metric]:
+def _settings(settings: Settings, processes: int) -> Iterator[Metric]:
     quota = settings.quotas.store
     gauges: dict[str, tuple[str, float]] = {
+        "processes_limit": ("Service processes there should be.", processes),
         "quota_images": ("Images that may be stored, 0 for any number.", quota.files),
         "quota_bytes": ("Bytes that may be stored, 0 for any number.", quota.bytes),
         "min_free_bytes": ("Room that uploads leave on the disk.", settings.min_free_bytes),
@@ -126,15 +122,6 @@ def _settings(settings: Settings) -> Iterator[Metric]:
     }
     for name, (told, value) in gauges.items():
         yield GaugeMetricFamily(PREFIX + name, told, value=value)
-
-
-def _lookups(counts: CacheCounts) -> Metric:
-    lookups = CounterMetricFamily(
-        f"{PREFIX}variant_lookups", "Variants asked of this process.", labels=["result"]
-    )
-    lookups.add_metric(["hit"], counts.hits)
-    lookups.add_metric(["miss"], counts.misses)
-    return lookups
 
 
 def _verification(last: Mapping[str, Any] | None) -> Iterator[Metric]:

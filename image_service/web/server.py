@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.errors
 import logging
+import os
 import re
 import socket
 import sys
@@ -39,6 +40,7 @@ _ACCEPT_PAUSE_S = 0.1
 _POLL_S = 0.02
 _MAX_BODY_READ_OVER_BYTES = 64 * 1024
 _LINGER_S = 5
+_LAST_REQUESTS_S = 1.0
 
 
 _UNSENT_BYTES = 128 * 1024
@@ -66,6 +68,7 @@ class HttpServer(WebServer):
     def __init__(self) -> None:
         super().__init__()
         self._starting = False
+        self._has_ended = False
         self._answering = 0
         self._connections = 0
         self._slots: Semaphore | None = None
@@ -76,13 +79,19 @@ class HttpServer(WebServer):
             return
         self._starting = True
         settings = self.core.app.settings
-        self._sock = listen(settings.host, settings.port, share=settings.http_share_port)
+        listen_fd = self.core.place.listen_fd
+        self._sock = (
+            inherited(listen_fd)
+            if listen_fd >= 0
+            else listen(settings.host, settings.port, share=settings.http_share_port)
+        )
         self._slots = Semaphore(settings.http_max_connections)
         meters = self.core.app.meters
         meters.http_connections.follow(lambda: self._connections)
         meters.http_in_progress.follow(lambda: self._answering)
         self._serv = self.get_wsgi_server(self._sock, self.get_wsgi_app())
         self._gt = self.container.spawn_managed_thread(self.run)
+        self.core.wait_for(lambda: self._has_ended)
 
     @property
     def port(self) -> int:
@@ -166,9 +175,16 @@ class HttpServer(WebServer):
         if self._serv is not None:
             self._serv.keepalive = False
         self.wait_for_providers()
-        deadline = time.monotonic() + self.core.app.settings.shutdown_timeout_s
-        while self._answering and time.monotonic() < deadline:
+        now_s = time.monotonic()
+        deadline_s = now_s + self.core.app.settings.shutdown_timeout_s
+        # Who asks once more on a connection that was kept is answered, and told that it ends: the
+        # next one is taken by another process.
+        quiet_s = now_s + (0.0 if self.core.place.is_alone else _LAST_REQUESTS_S)
+        while (now_s := time.monotonic()) < deadline_s and (
+            self._answering or (self._connections and now_s < quiet_s)
+        ):
             eventlet.sleep(_POLL_S)
+        self._has_ended = True
 
 
 class Protocol(HttpOnlyProtocol):
@@ -350,6 +366,15 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
         host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     sock = eventlet.listen(address, family=family, backlog=512, reuse_port=share)
+    return _prepared(sock)
+
+
+def inherited(listen_fd: int) -> socket.socket:
+    """Return the socket that a supervisor listens on; it goes on when this one is closed."""
+    return _prepared(socket.socket(fileno=os.dup(listen_fd)))
+
+
+def _prepared(sock: socket.socket) -> socket.socket:
     # Inherited by every connection: Nagle's algorithm holds a picture's last packet for 40 ms.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):

@@ -7,13 +7,12 @@ from collections.abc import Collection, Iterator, Sequence
 import eventlet
 import pytest
 
-from image_service.application import EventsState
 from image_service.domain.events import Backlog, Event, EventType
 from image_service.domain.image import Image
 from image_service.errors import StorageUnavailable
 from image_service.events.messages import Message
 from image_service.events.publisher import Publisher
-from image_service.outgoing import AT_ONCE, Outgoing
+from image_service.outgoing import AT_ONCE, EventsState, Outgoing
 from image_service.sight.meters import Meters
 from image_service.testing import NOON_MS
 from tests.component.harness import wait_until

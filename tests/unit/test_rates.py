@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 from pathlib import Path
 
@@ -79,3 +81,65 @@ def test_the_setting_is_checked() -> None:
     ):
         with pytest.raises(ConfigError, match="rate_limits"):
             settings(wrong)
+
+
+def test_several_processes_count_together(tmp_path: Path, clock: list[float]) -> None:
+    file = tmp_path / "rates.sqlite3"
+    one, other = (Rates({"calls": "3/minute"}, file) for _ in range(2))
+    one.count("calls", "a")
+    other.count("calls", "a")
+    one.count("calls", "a")
+    with pytest.raises(RateLimited) as raised:
+        other.count("calls", "a")
+    assert raised.value.limit == "3 in a minute"
+    assert 1 <= raised.value.retry_after_s <= 60
+    other.count("calls", "b")
+    clock[0] += 121
+    other.count("calls", "a")
+
+
+def test_counts_together_agree_with_counts_alone(tmp_path: Path, clock: list[float]) -> None:
+    shared, alone = Rates({"calls": "5/minute"}, tmp_path / "rates.sqlite3"), Rates(LIMIT)
+    for step in range(300):
+        clock[0] += step % 17
+        assert refuses(shared) == refuses(alone)
+
+
+LIMIT = {"calls": "5/minute"}
+
+
+def refuses(rates: Rates) -> bool:
+    try:
+        rates.count("calls", "a")
+    except RateLimited:
+        return True
+    return False
+
+
+def test_counts_that_are_over_are_forgotten(tmp_path: Path, clock: list[float]) -> None:
+    rates = Rates({"calls": "1/second"}, tmp_path / "rates.sqlite3")
+    for number in range(20_000):
+        clock[0] += 0.01
+        rates.count("calls", f"client {number}")
+    with sqlite3.connect(tmp_path / "rates.sqlite3") as db:
+        assert db.execute("SELECT count(*) FROM counts").fetchone()[0] < 12_000
+
+
+def test_a_file_that_cannot_be_used_leaves_each_to_count_alone(tmp_path: Path) -> None:
+    (tmp_path / "rates.sqlite3").write_bytes(b"no database" * 1000)
+    rates = Rates({"calls": "1/minute"}, tmp_path / "rates.sqlite3")
+    rates.count("calls", "a")
+    with pytest.raises(RateLimited):
+        rates.count("calls", "a")
+
+
+def test_a_file_that_stays_locked_is_not_waited_for_long(tmp_path: Path) -> None:
+    file = tmp_path / "rates.sqlite3"
+    rates = Rates({"calls": "1/minute"}, file)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started_s = time.monotonic()
+        rates.count("calls", "a")
+        assert time.monotonic() - started_s < 2
+        with pytest.raises(RateLimited):
+            rates.count("calls", "a")

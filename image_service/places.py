@@ -1,0 +1,72 @@
+"""Where a process stands among those that serve together on one machine, and what is its share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .settings import Settings
+
+PLACE_KEY = "image_service_place"
+"""Under which Nameko's configuration carries a Place: no key of config.yaml."""
+
+# What is of the machine: everything that is worked on at once, or waits for that.
+_SHARED_COUNTS = {
+    "image_workers": "image_worker_count",
+    "render_workers": "render_worker_count",
+    "upload_concurrency": "upload_concurrency",
+    "worker_queue": "worker_queue",
+    "render_queue": "render_queue",
+    "http_max_connections": "http_max_connections",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One of the processes below a supervisor, or a process alone.
+
+    number: from 0, of so many. letter: tells it from the process that it replaces, which has the
+    same number. folder: where all of them keep their numbers, "" for a process alone.
+    listen_fd: the socket that all of them listen on, -1 for one of its own.
+    """
+
+    number: int = 0
+    of: int = 1
+    letter: str = "a"
+    folder: str = ""
+    listen_fd: int = -1
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no supervisor started it."""
+        return not self.folder
+
+    @property
+    def name(self) -> str:
+        """What no other living process below the supervisor is called."""
+        return f"{self.number + 1}{self.letter}"
+
+    @property
+    def log_name(self) -> str:
+        """How log lines name it, "" for a process alone."""
+        return "" if self.is_alone else str(self.number + 1)
+
+    def share_of(self, settings: Settings) -> Settings:
+        """Return the settings with this process's part of what is of the machine, at least 1."""
+        if self.of == 1:
+            return settings
+        parts = {key: self._part(getattr(settings, name)) for key, name in _SHARED_COUNTS.items()}
+        return settings.model_copy(update=parts)
+
+    def _part(self, total: int) -> int:
+        share, over = divmod(total, self.of)
+        return max(min(total, 1), share + (self.number < over))
+
+
+ALONE = Place()
+
+
+def place_in(config: dict[str, Any]) -> Place:
+    """Take the place out of Nameko's configuration."""
+    place: Place = config.pop(PLACE_KEY, ALONE)
+    return place

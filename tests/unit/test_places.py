@@ -1,0 +1,53 @@
+"""What is of the machine is divided among its processes."""
+
+from __future__ import annotations
+
+import pytest
+
+from image_service.places import ALONE, PLACE_KEY, Place, place_in
+from image_service.settings import Settings
+
+SHARED = (
+    "image_worker_count", "render_worker_count", "upload_concurrency", "worker_queue",
+    "render_queue", "http_max_connections",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("of", [2, 3, 4])
+def test_the_shares_are_the_whole(of: int) -> None:
+    whole = Settings(image_workers=5, render_workers=7, upload_concurrency=8, worker_queue=65)
+    shares = [Place(n, of, folder="/run").share_of(whole) for n in range(of)]
+    for name in SHARED:
+        parts = [getattr(share, name) for share in shares]
+        assert sum(parts) == getattr(whole, name)
+        assert max(parts) - min(parts) <= 1
+
+
+def test_everybody_has_at_least_one_and_nobody_more_of_nothing() -> None:
+    whole = Settings(image_workers=1, render_workers=1, render_queue=0, http_max_connections=2)
+    last = Place(3, 4, folder="/run").share_of(whole)
+    assert (last.image_worker_count, last.render_worker_count) == (1, 1)
+    assert (last.http_max_connections, last.render_queue) == (1, 0)
+
+
+def test_what_is_of_each_process_stays() -> None:
+    whole = Settings(max_workers=32, cache_memory_bytes=1000)
+    share = Place(0, 2, folder="/run").share_of(whole)
+    assert (share.max_workers, share.cache_memory_bytes) == (32, 1000)
+    assert share.worker_memory_bytes == whole.worker_memory_bytes
+
+
+def test_a_process_alone_has_everything() -> None:
+    whole = Settings()
+    assert ALONE.share_of(whole) is whole
+    assert ALONE.is_alone
+    assert ALONE.log_name == ""
+    assert place_in({}) is ALONE
+
+
+def test_the_place_is_no_key_of_the_configuration() -> None:
+    place = Place(1, 2, "b", "/run")
+    config = {"port": 1, PLACE_KEY: place}
+    assert place_in(config) is place
+    assert config == {"port": 1}
+    assert (place.name, place.log_name) == ("2b", "2")

@@ -1,0 +1,46 @@
+"""How soon a process that died is started again."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from image_service.supervisor import _Slot
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_at_once_and_then_with_growing_pauses_however_long_the_attempts_take(
+    now: list[float],
+) -> None:
+    slot = _Slot(0)
+    slot.since_s = now[0]
+    slot.ended()
+    pauses = []
+    for _ in range(10):
+        pauses.append(slot.pause_s())
+        now[0] += 120
+    assert pauses == [0, 0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_one_that_lived_for_a_minute_is_started_at_once(now: list[float]) -> None:
+    slot = _Slot(0)
+    for _ in range(4):
+        slot.pause_s()
+    slot.since_s = now[0]
+    now[0] += 59
+    slot.ended()
+    assert slot.pause_s() == 4
+    now[0] += 2
+    slot.ended()
+    assert slot.pause_s() == 0
+
+
+def test_a_new_process_has_another_letter_than_the_one_it_replaces() -> None:
+    assert _Slot(0).next_letter == "a"
