@@ -6,7 +6,7 @@ WORKDIR /src
 RUN python -m venv /opt/image-service
 COPY constraints.txt setup.cfg setup.py pyproject.toml README.md LICENSE ./
 COPY image_service ./image_service
-RUN /opt/image-service/bin/pip install --no-cache-dir --constraint constraints.txt '.[fast]'
+RUN /opt/image-service/bin/pip install --no-cache-dir --constraint constraints.txt '.[fast,postgres]'
 
 
 FROM python:3.13.9-slim-bookworm
