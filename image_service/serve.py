@@ -19,7 +19,7 @@ from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_MET
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
-from . import native
+from . import native, systemd
 from .config import ConfigError, read_settings
 from .errors import ImageServiceError
 from .service import ImageService
@@ -77,6 +77,7 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     _log.info(
         "image_service is ready: RPC on %s, HTTP on %s", broker_name(config), settings.url_prefix
     )
+    systemd.tell_ready()
     runner.wait()
 
 
