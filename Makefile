@@ -55,11 +55,12 @@ gallery: ## build the gallery from gallery/ (needs Node.js 20 or newer)
 screenshots: venv ## write docs/screenshots of the gallery, with real photos
 	@$(VENV_PYTHON) -m scripts.screenshots
 
-docs: venv ## write the pages that are made from config.yaml, errors.py and the options
+docs: venv ## write the pages that are made from config.yaml, errors.py, the options and figures
 	@$(VENV_PYTHON) -m scripts.config_docs
 	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
 	@$(VENV_PYTHON) -m scripts.metrics_docs
+	@$(VENV_PYTHON) -m scripts.sizing
 
 site: venv ## build the documentation as a site in .run/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
@@ -77,6 +78,8 @@ lint: venv ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
 	@$(VENV_PYTHON) -m scripts.metrics_docs --check
+	@$(VENV_PYTHON) -m scripts.sizing --check
+	@$(VENV_PYTHON) -m scripts.check_units
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .
