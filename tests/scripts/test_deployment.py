@@ -14,6 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from image_service.serve import load
 from image_service.settings import Settings
 from scripts import check_units
 from scripts.paths import CONFIG, ROOT
@@ -80,9 +81,7 @@ def test_without_a_profile_there_are_the_service_and_its_broker() -> None:
         "rabbitmq",
         "image_service",
     }
-    wanted = services["image_service"]["depends_on"]
-    needed = {name for name, how in wanted.items() if how.get("required", True)}
-    assert needed == {"rabbitmq"}
+    assert set(services["image_service"]["depends_on"]) == {"rabbitmq"}
     assert "${IMAGE_SERVICE_CATALOGUE_URL:-}" in COMPOSE.read_text(encoding="utf-8")
 
 
@@ -177,6 +176,34 @@ def test_every_setting_that_is_named_is_one() -> None:
     }
     assert len(named) > 15
     assert {name: path for name, path in named.items() if name not in known} == {}
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["compose/cluster.env"],
+        ["systemd/image-service.env"],
+        ["kubernetes/base/settings.env", "kubernetes/cluster/settings.env"],
+        ["kubernetes/base/settings.env", "kubernetes/single/settings.env"],
+    ],
+    ids=lambda paths: paths[-1],
+)
+def test_the_service_takes_the_settings(paths: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for path in paths for line in (DEPLOY / path).read_text().splitlines()]
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    if paths == ["compose/cluster.env"]:  # the rest is Compose's own
+        given = {
+            n: given[n]
+            for n in _compose()["services"]["image_service"]["environment"]
+            if n in given
+        }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    _, settings = load(CONFIG)
+    assert settings.url_prefix == given["IMAGE_SERVICE_PUBLIC_URL"]
+    assert settings.cache_control == given.get(
+        "IMAGE_SERVICE_CACHE_CONTROL", DEFAULTS.cache_control
+    )
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="make lint installs systemd")
