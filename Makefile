@@ -5,10 +5,10 @@ VENV_PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 venv: ## create or update .venv
 	@$(PYTHON) -m scripts.venv
@@ -21,6 +21,9 @@ dev: venv ## the same, restarting when the code changes
 
 demo: venv ## do the whole job once on real photos
 	@$(VENV_PYTHON) -m scripts.demo
+
+first-picture: venv ## measure from git clone to a picture in a browser
+	@$(VENV_PYTHON) -m scripts.first_picture $(ARGS)
 
 shell: venv ## nameko shell on the running service
 	@$(VENV_PYTHON) -m scripts.shell
@@ -55,11 +58,14 @@ gallery: ## build the gallery from gallery/ (needs Node.js 20 or newer)
 screenshots: venv ## write docs/screenshots of the gallery, with real photos
 	@$(VENV_PYTHON) -m scripts.screenshots
 
-docs: venv ## write the pages that are made from config.yaml, errors.py, the options and figures
+docs: venv ## write what pages say that is made from the code and config.yaml
 	@$(VENV_PYTHON) -m scripts.config_docs
 	@$(VENV_PYTHON) -m scripts.error_docs
 	@$(VENV_PYTHON) -m scripts.variant_docs
 	@$(VENV_PYTHON) -m scripts.metrics_docs
+	@$(VENV_PYTHON) -m scripts.cli_docs
+	@$(VENV_PYTHON) -m scripts.http_docs
+	@$(VENV_PYTHON) -m scripts.rpc_docs
 	@$(VENV_PYTHON) -m scripts.sizing
 
 site: venv ## build the documentation as a site in .run/site
@@ -78,6 +84,9 @@ lint: venv ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m scripts.error_docs --check
 	@$(VENV_PYTHON) -m scripts.variant_docs --check
 	@$(VENV_PYTHON) -m scripts.metrics_docs --check
+	@$(VENV_PYTHON) -m scripts.cli_docs --check
+	@$(VENV_PYTHON) -m scripts.http_docs --check
+	@$(VENV_PYTHON) -m scripts.rpc_docs --check
 	@$(VENV_PYTHON) -m scripts.sizing --check
 	@$(VENV_PYTHON) -m scripts.check_units
 

@@ -89,6 +89,11 @@ def _clone(catalogue: sqlite3.Connection, uploads: Path, count: int) -> None:
         "UPDATE totals SET (files, bytes) = (SELECT count(*), coalesce(sum(size_bytes), 0)"
         " FROM images WHERE images.format = totals.format)"
     )
+    catalogue.execute("DELETE FROM months")
+    catalogue.execute(
+        "INSERT INTO months SELECT strftime('%Y-%m', created_ms / 1000, 'unixepoch'), format,"
+        " count(*), sum(size_bytes) FROM images GROUP BY 1, 2"
+    )
 
 
 def _copies(rows: list[dict[str, Any]], uploads: Path, count: int) -> Iterator[dict[str, Any]]:

@@ -83,13 +83,15 @@ class Rig:
 
 
 @contextlib.contextmanager
-def running(*, callers: int, **settings: str) -> Iterator[Rig]:
+def running(*, callers: int, name: str = "", **settings: str) -> Iterator[Rig]:
     """Start broker, service, floor and so many callers; stop and remove them all in the end.
 
-    Args: settings: of the service, where it has others than the shipped ones.
+    Args:
+        name: tells it from another one of this process.
+        settings: of the service, where it has others than the shipped ones.
     Raises: StartError.
     """
-    scratch = RUN_DIR / "bench" / f"run-{os.getpid()}"
+    scratch = RUN_DIR / "bench" / f"run-{os.getpid()}{name}"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     keep_apart(scratch.parent)
     (scratch / "written").mkdir(parents=True)

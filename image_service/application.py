@@ -14,6 +14,7 @@ from eventlet.semaphore import Semaphore
 from . import __version__
 from .backends import Backends
 from .backup_log import BackupLog
+from .domain.events import Backlog
 from .domain.original_url import SignedOriginals
 from .domain.signing import Signer, read_keys
 from .eager import EagerVariants
@@ -28,6 +29,7 @@ from .imaging.watch import REASONS
 from .lulls import LullWork
 from .manager import StorageManager
 from .off_hub import Notices, OffHub
+from .outgoing import Outgoing
 from .renders import Renders
 from .scrub import Scrub, ScrubLog
 from .settings import Settings
@@ -36,6 +38,8 @@ from .sight.logs import AccessLog
 from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
+from .storage.s3 import S3Store
+from .upkeep import Upkeep
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -70,6 +74,18 @@ class BrokerState:
             raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")
 
 
+@dataclass
+class EventsState:
+    """What waits for the broker, as it was seen last; told by the publisher of events."""
+
+    backlog: Backlog = field(default_factory=Backlog)
+
+    def oldest_age_s(self, now_ms: int) -> float:
+        """Return for how long the oldest event has waited, 0 where none does."""
+        oldest_ms = self.backlog.oldest_ms
+        return 0.0 if oldest_ms is None else max(0, now_ms - oldest_ms) / 1000
+
+
 class Application:
     """Everything one process of the service is made of."""
 
@@ -79,6 +95,8 @@ class Application:
         self._is_green = is_green
         self.started_s = time.monotonic()
         self.broker = BrokerState()
+        self.events = EventsState()
+        self.on_news: Callable[[], None] = lambda: None
         self.clock = SystemClock()
         self._notices = Notices()
         self.meters = Meters()
@@ -168,8 +186,12 @@ class Application:
             report=self._notices.add,
         )
         self.scrub = self._off_hub("scrub", scrub)
+        upkeep = Upkeep(manager, scrub, self._backends.turns, interval_s=settings.sweep_interval_s)
+        self.upkeep = self._off_hub("upkeep", upkeep)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
+        self.outgoing = self._create_outgoing()
         self._integrity = scrub
+        self._signing = self._off_hub("storage", cast(Any, store))
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
         self._follow()
 
@@ -202,6 +224,13 @@ class Application:
         """How the last verification of all images ended."""
         return self._integrity.last
 
+    def signed_url(self, name: str) -> str:
+        """Return an address of a blob past this service for a while, "" where it has none."""
+        if not isinstance(self.store, S3Store):
+            return ""
+        url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
+        return url
+
     def stop(self) -> None:
         """End the workers and let go of the store."""
         self._pool.stop()
@@ -223,7 +252,15 @@ class Application:
         """Args: name: what a trace calls it."""
         if not self._is_green:
             return blocking
-        return self.tracing.traced(name, cast(T, OffHub(blocking, self._notices.tell)))
+        return self.tracing.traced(name, cast(T, OffHub(blocking, self._after_trip)))
+
+    def _after_trip(self) -> None:
+        """Say on the hub what native threads cannot."""
+        self._notices.tell()
+        announcer = self._backends.announcer
+        if announcer.has_news:
+            announcer.has_news = False
+            self.on_news()
 
     def _follow(self) -> None:
         """Have the meters look at what changes by itself."""
@@ -231,12 +268,20 @@ class Application:
         meters.renders_queue.follow(lambda: self.renders.count)
         meters.renders_queue_limit.follow(lambda: self.renders.limit)
         meters.http_connections_limit.follow(lambda: settings.http_max_connections)
+        meters.events_waiting.follow(lambda: self.events.backlog.count)
+        meters.events_oldest.follow(lambda: self.events.oldest_age_s(self.clock.now_ms()))
         for name, pool in (("uploads", self._pool), ("renders", self._render_pool)):
             meters.workers.follow(functools.partial(getattr, pool, "living"), (name,))
             meters.workers_limit.follow(functools.partial(getattr, pool, "size"), (name,))
             meters.workers_waiting.follow(functools.partial(getattr, pool, "waiting"), (name,))
             limit = functools.partial(getattr, pool, "max_waiting")
             meters.workers_waiting_limit.follow(limit, (name,))
+
+    def _create_outgoing(self) -> Outgoing | None:
+        if not self.settings.events:
+            return None
+        outgoing = Outgoing(self._backends.catalogue.outbox, self._backends.turn("events"))
+        return self._off_hub("outgoing", outgoing)
 
     def _create_render_pool(self) -> WorkerPool:
         settings = self.settings

@@ -6,28 +6,49 @@ import contextlib
 import fcntl
 import functools
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from .catalogue import SqlCatalogue
+from .catalogue.copies import copy_postgres, copy_sqlite
+from .catalogue.database import Database
+from .catalogue.holders import KernelHolder
+from .catalogue.journal import SqlJournal
+from .catalogue.leases import SqlLease
 from .catalogue.migrate import upgrade
+from .catalogue.outbox import Announcer
+from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
 from .catalogue.reserve import Reserve
-from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from .catalogue.sqlite import open_sqlite
+from .catalogue.turns import SqlTurn
+from .domain.events import Turn
 from .domain.image import image_id_of
+from .domain.ports import Journal
 from .settings import Settings
-from .storage import HostLock, LeaseBook, LocalStore
+from .storage import FileTurn, HostLock, Lease, LeaseBook, LocalStore
+from .storage.journal import LocalJournal
+from .storage.s3 import S3Store, create_s3_store
 
 CATALOGUE_FILE = "catalogue.sqlite3"
 """Where in state_dir the catalogue is."""
 
+Store = LocalStore | S3Store
+"""Where originals are."""
+
+Told = Callable[[float], object]
+"""Is told of each transaction that wrote, and how many seconds it took."""
+
 _NAMES_LOOKED_AT = 1000
+_TURN_TTL_S = 30.0
 
 
 def has_catalogue(settings: Settings) -> bool:
-    """Tell whether there is a store already where settings say."""
-    return (settings.state_path / CATALOGUE_FILE).is_file()
+    """Tell, without opening anything, whether there may be a store where settings say."""
+    folder = settings.state_path
+    # Of one in PostgreSQL there is a folder on this machine, once it has been used from here.
+    return folder.is_dir() if settings.catalogue_url else (folder / CATALOGUE_FILE).is_file()
 
 
 class Backends:
@@ -38,27 +59,32 @@ class Backends:
         settings: Settings,
         *,
         min_free_bytes: int = 0,
-        committed: Callable[[float], object] = lambda _: None,
+        committed: Told = lambda _: None,
     ) -> None:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
-        committed: see SqlCatalogue.
-        Raises: OSError where no lease can be taken.
+        committed: see Transactions.
+        Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
         folder = settings.state_path
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
-        self.store = LocalStore(
-            settings.upload_path,
-            self._leases,
-            self._lease,
-            min_free_bytes=min_free_bytes,
-            archive=settings.archive_path,
-        )
         self.catalogue_file = folder / CATALOGUE_FILE
-        self.catalogue = self._create_catalogue(committed)
+        self.announcer = Announcer(_now_ms if settings.events else None)
+        self._options = postgres_options(settings)
+        if self._options:
+            transactions = open_postgres(self._options, committed=committed)
+            lease = SqlLease(transactions, ttl_s=settings.lease_ttl_s)
+            self._database = Database(transactions, lease)
+        else:
+            self._database = _open_sqlite(settings, self._leases, self._lease, committed)
+        journal = self._journal()
+        self.store = self._create_store(journal, min_free_bytes)
+        in_database = journal if isinstance(journal, SqlJournal) else None
+        self.catalogue = self._database.catalogue(in_database, self.announcer)
+        self.turns = self._database.turns
 
     def claim(self) -> None:
         """Keep other machines out. Raises: StorageUnavailable when one is at it; OSError."""
@@ -75,8 +101,29 @@ class Backends:
             map(image_id_of, itertools.islice(self.store.names(), _NAMES_LOOKED_AT))
         )
 
+    def turn(self, name: str) -> Turn:
+        """Return the turn of this name, which one process on this catalogue has at a time."""
+        if self._options:
+            return SqlTurn(self.turns, name, ttl_s=_TURN_TTL_S)
+        return FileTurn(self._settings.state_path / f"{name}.turn")
+
+    def has_catalogue(self) -> bool:
+        """Tell whether there is a catalogue, prepared by anybody. Raises: StorageUnavailable."""
+        return has_tables(self._options) if self._options else self.catalogue_file.is_file()
+
+    def copy_catalogue(self, target: Path) -> None:
+        """Write the catalogue, as it is at one moment, to a new SQLite file.
+
+        Raises: StorageUnavailable; sqlite3.Error.
+        """
+        if self._options:
+            copy_postgres(self._options, target)
+        else:
+            copy_sqlite(self.catalogue_file, target)
+
     def close(self) -> None:
         """Let go of all of it."""
+        self.turns.give_up()
         self.catalogue.close()
         # What a native thread may still be writing is left over once this process has ended, not
         # before: the lease ends with it.
@@ -84,21 +131,59 @@ class Backends:
             self._lease.release()
             self._host_lock.release()
 
-    def _create_catalogue(self, committed: Callable[[float], object]) -> SqlCatalogue:
-        file, timeout_s = self.catalogue_file, self._settings.catalogue_timeout_s
-        engine = create_sqlite_engine(file, timeout_s=timeout_s)
-        return SqlCatalogue(
-            engine,
-            prepare=functools.partial(_prepare_catalogue, file.parent, engine),
-            holder=self._lease.id,
-            is_alive=self._leases.is_alive,
-            writer=create_sqlite_writer(file, timeout_s=timeout_s),
-            reserve=Reserve(file.parent / "reserve"),
-            committed=committed,
+    def _journal(self) -> Journal | None:
+        """Return where the store notes names, None for one that keeps them itself."""
+        settings = self._settings
+        if not settings.s3_originals:
+            return None
+        grace_s = settings.s3_timeout_s
+        if self._options:
+            return self._database.journal(grace_s=grace_s)
+        folder = settings.state_path / "journal"
+        return LocalJournal(folder, self._leases, self._lease, grace_s=grace_s)
+
+    def _create_store(self, journal: Journal | None, min_free_bytes: int) -> Store:
+        settings = self._settings
+        if journal:
+            return create_s3_store(settings, journal)
+        return LocalStore(
+            settings.upload_path,
+            self._leases,
+            self._lease,
+            min_free_bytes=min_free_bytes,
+            archive=settings.archive_path,
         )
 
 
-def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:
+def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told) -> Database:
+    file = settings.state_path / CATALOGUE_FILE
+    transactions = open_sqlite(
+        file,
+        timeout_s=settings.catalogue_timeout_s,
+        prepare=functools.partial(_prepare_file, file.parent),
+        committed=told,
+    )
+    holder = KernelHolder(lease.id, leases.is_alive)
+    return Database(transactions, holder, Reserve(file.parent / "reserve"))
+
+
+def postgres_options(settings: Settings) -> PostgresOptions | None:
+    """Return how the PostgreSQL of these settings is reached, None where there is none."""
+    if settings.catalogue_url is None:
+        return None
+    return PostgresOptions(
+        settings.catalogue_url.get_secret_value(),
+        pool_size=settings.catalogue_pool_size,
+        connect_timeout_s=settings.catalogue_connect_timeout_s,
+        timeout_s=settings.catalogue_timeout_s,
+    )
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _prepare_file(folder: Path, engine: sa.Engine) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder / "catalogue.lock"):
         upgrade(engine)

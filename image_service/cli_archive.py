@@ -32,11 +32,12 @@ _tag = click.option("--tag", help="Of images that have this tag.")
 def archive(
     config_path: Path, days: float | None, tag: str | None, max_rate_mib: float | None
 ) -> None:
-    """Move originals to archive_dir.
+    """Move originals to archive_dir, or s3_archive.
 
     They are listed, shown and deleted as before, and brought back when somebody reads them. The
     service may go on meanwhile. Exit code 3: those that are named are damaged, and stay.
     """
+    from .config import environment_name
     from .domain.image import human_size
     from .maintenance import ArchiveRun, opened
     from .serve import load
@@ -45,8 +46,11 @@ def archive(
         raise click.UsageError("say which: --older-than DAYS, --tag TAG, or both")
     with told():
         settings = load(config_path)[1]
-        if settings.archive_path is None:
-            fail(EXIT_CONFIG, "archive_dir (environment: IMAGE_SERVICE_ARCHIVE_DIR) is not set")
+        key, value = "archive_dir", settings.archive_path or ""
+        if settings.s3_originals:
+            key, value = "s3_archive", settings.s3_archive
+        if not value:
+            fail(EXIT_CONFIG, f"{key} (environment: {environment_name(key)}) is not set")
         with opened(settings) as parts:
             run = ArchiveRun(
                 parts,
@@ -66,7 +70,7 @@ def archive(
 @_tag
 @click.option("--all", "all_", is_flag=True, help="Of all images.")
 def unarchive(config_path: Path, tag: str | None, all_: bool) -> None:
-    """Bring originals back from archive_dir.
+    """Bring originals back from archive_dir, or s3_archive.
 
     Exit code 3: those that are named are damaged there, or missing.
     """

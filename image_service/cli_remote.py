@@ -33,7 +33,7 @@ transform_option = click.option(
     "--transform",
     help="Options of a variant, as rs:fit:400:400/f:webp (docs/variants.md); else the original.",
 )
-_OPTIONS = (
+REMOTE_OPTIONS = (
     click.option("--amqp-uri", default="", help="The broker; else AMQP_URI, or what runs here."),
     click.option(
         "--config",
@@ -51,7 +51,7 @@ _OPTIONS = (
     ),
     click.option("--owner", nargs=2, metavar="KEY NAME", help="Who calls; KEY is its owner_key."),
 )
-_direct_option = click.option(
+DIRECT_OPTION = click.option(
     "--direct",
     is_flag=True,
     help="Straight on the store that the configuration names, without broker or service.",
@@ -93,7 +93,7 @@ def remote(
             )
             return command(stack.enter_context(way), *args, **options)
 
-    for option in reversed((*_OPTIONS, _direct_option) if may_be_direct else _OPTIONS):
+    for option in reversed((*REMOTE_OPTIONS, DIRECT_OPTION) if may_be_direct else REMOTE_OPTIONS):
         connecting = option(connecting)
     return connecting  # type: ignore[return-value]
 

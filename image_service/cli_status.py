@@ -35,7 +35,7 @@ def info(images: ImageApi, as_json: bool) -> None:
         ("images", f"{found.total_files:,}, {found.total_size}"),
         ("in the trash", f"{found.trashed_files:,}, {human_size(found.trashed_bytes)}"),
         ("variants kept", human_size(found.cache_bytes)),
-        ("free on the disk", human_size(found.free_bytes)),
+        ("free on the disk", _free(found.free_bytes)),
         ("folder", found.uploads_dir),
     ]
     if found.quota_files or found.quota_bytes:
@@ -48,6 +48,10 @@ def info(images: ImageApi, as_json: bool) -> None:
         lines.append((mine.owner, f"{used} of {_quota(mine.quota_files, mine.quota_bytes)}"))
     for name, text in lines:
         click.echo(f"{printable(name) + ':':<18}{printable(text)}")
+
+
+def _free(size_bytes: int | None) -> str:
+    return "not known" if size_bytes is None else human_size(size_bytes)
 
 
 def _quota(files: int | None, size_bytes: int | None) -> str:
@@ -139,7 +143,7 @@ def _facts(found: StorageInfo, rates: tuple[float, float]) -> Table:
         ("images", f"{found.total_files:,}", found.total_size, f"{rates[0]:+.1f}/s"),
         ("trash", f"{found.trashed_files:,}", human_size(found.trashed_bytes), ""),
         ("variants", "", human_size(found.cache_bytes), hits),
-        ("free", "", human_size(found.free_bytes), _rate(rates[1])),
+        ("free", "", _free(found.free_bytes), _rate(rates[1])),
     ):
         facts.add_row(*row)
     return facts

@@ -18,8 +18,34 @@ from .cli_common import (
     tell_wrong,
     told,
 )
+from .domain.bucket_url import BucketUrl, is_bucket_url
 
-_target = click.argument("target", type=click.Path(path_type=Path))
+
+class _Target(click.ParamType):  # type: ignore[type-arg]  # it takes none before 8.5
+    """A folder, a file, or s3://bucket/prefix."""
+
+    name = "target"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Path | BucketUrl:
+        if isinstance(value, str) and is_bucket_url(value):
+            try:
+                return BucketUrl.parse(value)
+            except ValueError as exc:
+                self.fail(str(exc), param, ctx)
+        return Path(value)
+
+
+_target = click.argument("target", type=_Target())
+
+
+def _backups(target: Path | BucketUrl, config_path: Path) -> Any:
+    from .maintenance import backups_in
+    from .serve import load
+
+    is_bucket = isinstance(target, BucketUrl)
+    return backups_in(target, load(config_path)[1] if is_bucket else None)
 
 
 @click.command()
@@ -33,7 +59,7 @@ _target = click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--from",
     "backups",
-    type=click.Path(path_type=Path),
+    type=_Target(),
     help="With --repair: backups, the newest of which has what is damaged or missing.",
 )
 @rate_option
@@ -42,7 +68,7 @@ def verify(
     config_path: Path,
     quick: bool,
     repair: bool,
-    backups: Path | None,
+    backups: Path | BucketUrl | None,
     max_rate_mib: float | None,
     as_json: bool,
 ) -> None:
@@ -85,8 +111,9 @@ class _WithDefault(click.Group):
 def backup() -> None:
     """Make, list, check and prune backups.
 
-    `image-service backup TARGET` makes one in the folder TARGET: of a living service, as it is at
-    one moment, copying what no backup there has yet. FILE.zip is a backup of its own.
+    `image-service backup TARGET` makes one in the folder TARGET, or in s3://bucket/prefix: of a
+    living service, as it is at one moment, copying what no backup there has yet. FILE.zip is a
+    backup of its own.
     """
 
 
@@ -120,7 +147,7 @@ def rebuild(config_path: Path) -> None:
 @_target
 @config_option
 @rate_option
-def create(target: Path, config_path: Path, max_rate_mib: float | None) -> None:
+def create(target: Path | BucketUrl, config_path: Path, max_rate_mib: float | None) -> None:
     """Make a backup. Exit code 3: there is one, without the images that are named."""
     from .domain.image import human_size
     from .maintenance import BackupRun, opened
@@ -141,13 +168,13 @@ def create(target: Path, config_path: Path, max_rate_mib: float | None) -> None:
 
 @backup.command("list")
 @_target
-def list_backups(target: Path) -> None:
+@config_option
+def list_backups(target: Path | BucketUrl, config_path: Path) -> None:
     """List the backups in a folder, the oldest first."""
     from .domain.image import human_size
-    from .maintenance import backups_in
 
     with told():
-        for each in backups_in(target).backups():
+        for each in _backups(target, config_path).backups():
             click.echo(
                 f"{each.name}  {each.images:>9,} images  {human_size(each.bytes):>10}  "
                 f"new: {human_size(each.copied_bytes)}"
@@ -156,14 +183,14 @@ def list_backups(target: Path) -> None:
 
 @backup.command("verify")
 @_target
-def verify_backups(target: Path) -> None:
+@config_option
+def verify_backups(target: Path | BucketUrl, config_path: Path) -> None:
     """Compare every file with its checksum, and every backup with what it should have."""
     from .backup_format import BackupFailed
-    from .maintenance import backups_in
 
     wrong: list[tuple[str, str]] = []
     with told():
-        folder = backups_in(target)
+        folder = _backups(target, config_path)
         count = 0
         for name, is_sound in folder.objects():
             count += 1
@@ -185,16 +212,16 @@ def verify_backups(target: Path) -> None:
 
 @backup.command()
 @_target
+@config_option
 @click.option("--keep", type=click.IntRange(1), required=True, help="How many of the newest stay.")
-def prune(target: Path, keep: int) -> None:
+def prune(target: Path | BucketUrl, config_path: Path, keep: int) -> None:
     """Remove old backups, and the files that only they had."""
-    from .backup import BackupFolder
+    from .backup_file import BackupFile
     from .backup_format import BackupFailed
-    from .maintenance import backups_in
 
     with told():
-        folder = backups_in(target)
-        if not isinstance(folder, BackupFolder):
+        folder = _backups(target, config_path)
+        if isinstance(folder, BackupFile):
             raise BackupFailed("a file is one backup: remove it as a whole")
         backups, files = folder.prune(keep)
     click.echo(f"{backups:,} backups and {files:,} files removed.")
@@ -205,7 +232,9 @@ def prune(target: Path, keep: int) -> None:
 @config_option
 @click.option("--backup", "name", help="Its name, as `backup list` tells it; else the newest.")
 @click.option("--image", "image_id", help="The id of the one image to bring back.")
-def restore(target: Path, config_path: Path, name: str | None, image_id: str | None) -> None:
+def restore(
+    target: Path | BucketUrl, config_path: Path, name: str | None, image_id: str | None
+) -> None:
     """Bring back what a store lacks from the backups in TARGET.
 
     Into an empty store or a living one: images that are there stay as they are, and of those whose

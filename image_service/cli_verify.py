@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .cli_common import SHOWN, progress
+from .domain.bucket_url import BucketUrl
 from .domain.image import human_size
 from .maintenance import VerifyRun, opened
 from .serve import load
@@ -29,7 +30,7 @@ def run(
     *,
     quick: bool,
     repair: bool,
-    backups: Path | None,
+    backups: Path | BucketUrl | None,
     max_rate_mib: float | None,
     as_json: bool,
 ) -> bool:

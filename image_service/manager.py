@@ -16,6 +16,7 @@ from .domain.image import Image, checksum_text
 from .domain.listing import MAX_LIMIT, ListQuery
 from .domain.outcomes import Delivery, Match, Usage
 from .domain.ports import (
+    UNBOUNDED_BYTES,
     BlobStore,
     Catalogue,
     Clock,
@@ -253,9 +254,10 @@ class StorageManager:
     def usage(self, owner: object = None) -> Usage:
         """Return what the store holds, and what of it an owner has, in constant time."""
         name = arguments.owner(owner)
+        free_bytes = self._store.free_bytes()
         return Usage(
             self._catalogue.totals(),
-            self._store.free_bytes(),
+            free_bytes if free_bytes < UNBOUNDED_BYTES else None,
             self._variants.usage().bytes,
             name,
             self._catalogue.used(name) if name else Used(),
@@ -275,5 +277,6 @@ class StorageManager:
         return self._catalogue.known(image_ids) - self._catalogue.trashed(image_ids)
 
     def expire(self) -> None:
-        """See Removals.expire."""
+        """See Removals.expire; once for all processes: what else need not be done twice."""
         self._removals.expire()
+        self._catalogue.tidy()

@@ -20,12 +20,15 @@ from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native, systemd
+from .backends import postgres_options
+from .catalogue.postgres import check_server
 from .config import ConfigError, read_settings
-from .errors import ImageServiceError
+from .errors import ImageServiceError, StorageUnavailable
 from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
 from .storage import LeaseBook, LocalStore
+from .storage.s3 import check_buckets
 from .web.server import listen
 
 _log = logging.getLogger(__name__)
@@ -63,8 +66,10 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     """
     logs.set_up(config, settings.log_format, settings.log_level)
     check_directories(settings)
+    check_object_storage(settings)
     check_port(settings)
     check_broker(config)
+    check_catalogue(settings)
     runner = ServiceRunner(config)
     runner.add_service(ImageService)
     _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
@@ -90,13 +95,22 @@ def check_directories(settings: Settings) -> None:
         try:
             lease = leases.acquire()
             try:
-                if path == settings.upload_path:
+                if path == settings.upload_path and not settings.s3_originals:
                     LocalStore(path, leases, lease).check()
             finally:
                 lease.release()
         except (OSError, ImageServiceError) as exc:
             why = exc.strerror if isinstance(exc, OSError) else str(exc)
             raise StartError(f"{key} {path} cannot be written: {why}") from exc
+
+
+def check_object_storage(settings: Settings) -> None:
+    """Write to the buckets, read from them and clear that up. Raises: StartError."""
+    try:
+        if settings.s3_originals:
+            check_buckets(settings)
+    except ImageServiceError as exc:
+        raise StartError(f"s3_originals {settings.s3_originals} cannot be used: {exc}") from exc
 
 
 def check_port(settings: Settings) -> None:
@@ -127,6 +141,16 @@ def check_broker(config: dict[str, Any]) -> None:
         raise StartError(f"RabbitMQ at {name} does not answer. Check AMQP_URI.") from None
     except Exception as exc:  # whatever the transport raises, one line is what helps
         raise StartError(_broker_problem(name, exc)) from exc
+
+
+def check_catalogue(settings: Settings) -> None:
+    """Log in to PostgreSQL once, where it keeps the catalogue. Raises: StartError."""
+    options = postgres_options(settings)
+    try:
+        if options:
+            check_server(options)
+    except StorageUnavailable as exc:
+        raise StartError(f"{exc.args[0]}. Check IMAGE_SERVICE_CATALOGUE_URL.") from exc
 
 
 def broker_name(config: dict[str, Any]) -> str:

@@ -20,6 +20,8 @@ from .domain.strip import Strip
 from .domain.transform_options import parse_options
 from .errors import InvalidArgument
 from .settings_access import AccessSettings
+from .settings_catalogue import CatalogueSettings
+from .settings_s3 import S3Settings
 
 MIB = 1024 * 1024
 MAX_WATERMARK_BYTES = 512 * 1024
@@ -48,7 +50,7 @@ STRICT: Mapping[str, int | float] = {
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
 
 
-class Settings(AccessSettings, BaseModel):
+class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
     """Every key of config.yaml that is ours. Sizes are bytes, times seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -123,10 +125,12 @@ class Settings(AccessSettings, BaseModel):
     http_share_port: bool = False
     shutdown_timeout_s: Seconds = 20.0
 
-    catalogue_timeout_s: Seconds = 10.0
     sweep_interval_s: Seconds = 60.0
     scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0
+
+    events: bool = True
+    events_poll_s: Seconds = 1.0
 
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
@@ -263,6 +267,7 @@ class Settings(AccessSettings, BaseModel):
                 "owner_quota_bytes and owner_quota_files need owner_key (environment: "
                 "IMAGE_SERVICE_OWNER_KEY): the entry of Nameko's context data that names the owner"
             )
+        self.check_s3(accel_prefix=self.accel_prefix, archive_dir=self.archive_dir)
         if self.is_wildcard_host and not self.public_url:
             raise ValueError(
                 f"public_url (environment: IMAGE_SERVICE_PUBLIC_URL) must be set when host is the "

@@ -35,11 +35,11 @@ documentation says.
 
 Any number of processes of one machine may share `upload_dir` and the broker. Give each its own
 `port`, or the same one with `http_share_port: true`. Processes on different machines must not
-share a local `upload_dir`.
+share a local `upload_dir`; a catalogue in [PostgreSQL](postgresql.md) they may share.
 
 ## Files
 
-```
+```text
 uploads/
   img_1795448769377_8xqzjvmxyswj57dfk7qp.jpg   an original; look, copy, rsync
   .tmp/                                        uploads and deletions in flight

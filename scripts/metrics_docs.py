@@ -10,10 +10,10 @@ import warnings
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from scripts import parts
 from scripts.paths import ROOT
 
 PAGE = ROOT / "docs" / "monitoring.md"
-BEGIN, END = "<!-- metrics: make docs -->\n", "<!-- /metrics -->\n"
 
 
 class Family(Protocol):
@@ -50,18 +50,8 @@ def ours() -> Iterable[Family]:
 
 
 def main() -> int:
-    """Write the page, or with --check compare it; return the exit code."""
-    page = PAGE.read_text(encoding="utf-8")
-    head, begin, rest = page.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    made = head + begin + "\n" + table(ours()) + "\n" + end + tail
-    if "--check" not in sys.argv:
-        PAGE.write_text(made, encoding="utf-8")
-        return 0
-    if page == made and end:
-        return 0
-    print(f"{PAGE.relative_to(ROOT)} is out of date: run python -m scripts.metrics_docs")
-    return 1
+    """Write the table, or with --check compare it; return the exit code."""
+    return parts.run(PAGE, {"metrics": table(ours())}, "metrics_docs")
 
 
 if __name__ == "__main__":

@@ -104,6 +104,12 @@ def _variant(page: Page) -> None:
     page.get_by_role("button", name="Square, 400").click()
 
 
+def _selection(page: Page) -> None:
+    page.get_by_role("button", name="Select", exact=True).click()
+    for number in (1, 2, 4, 6):
+        page.locator(".cell a").nth(number).click()
+
+
 def _nothing(page: Page) -> None:
     pass
 
@@ -113,6 +119,7 @@ SHOTS: tuple[tuple[str, str, str, dict[str, Any], Callable[[Page], None]], ...] 
     ("gallery-dark", "", "dark", WIDE, _nothing),
     ("picture-light", "", "light", WIDE, _picture),
     ("variant-dark", "", "dark", WIDE, _variant),
+    ("selection-light", "", "light", WIDE, _selection),
     ("storage-light", "?view=storage", "light", WIDE, _nothing),
     ("phone-light", "", "light", PHONE, _nothing),
     ("phone-dark", "", "dark", PHONE, _picture),

@@ -19,9 +19,10 @@ import pytest  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not put the root there
 
-from scripts import amqp, rabbitmq  # noqa: E402
+from scripts import amqp, postgres, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
 from tests.promises import marks_of  # noqa: E402
+from tests.s3 import SeaweedServer  # noqa: E402
 
 TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
@@ -60,6 +61,14 @@ def broker_uri(session_broker: brokers.Broker) -> str:
 
 
 @pytest.fixture(scope="session")
+def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+    """A real S3 server that all tests share; each takes a prefix of its own."""
+    server = SeaweedServer(tmp_path_factory.mktemp("seaweed")).start()
+    yield server
+    server.stop(at_once=True)
+
+
+@pytest.fixture(scope="session")
 def _own_node(
     session_broker: brokers.Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[brokers.Broker]:
@@ -68,6 +77,13 @@ def _own_node(
         return
     with brokers.private_node(tmp_path_factory.mktemp("restartable")) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A private PostgreSQL."""
+    with postgres.private_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -7,8 +7,10 @@ import { CircleAlert } from "./ui/icons";
 import { Notice } from "./ui/notice";
 import { Toasts } from "./ui/toasts";
 import { Header } from "./views/header";
-import { Login } from "./views/login";
+import { Login, LoginAgain } from "./views/login";
 import { Pictures } from "./views/pictures";
+import { Away } from "./views/away";
+import { Failures } from "./views/failures";
 import { Storage } from "./views/storage";
 import { DropZone, UploadTray } from "./views/uploads";
 
@@ -29,8 +31,11 @@ export function App() {
       {isReady.value && image && <Detail key="detail" />}
       {isReady.value && <UploadTray />}
       {isReady.value && <DropZone />}
+      <Away />
       <Toasts />
+      <Failures />
       <Confirm />
+      <LoginAgain />
     </>
   );
 }

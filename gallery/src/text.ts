@@ -25,6 +25,11 @@ export function bytes(value: number): string {
 export const day = (text: string) => days.format(new Date(text));
 export const moment = (text: string) => moments.format(new Date(text));
 
+const months = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
+/** Return the day in the middle of a month as 2026-11, wherever the visitor is. */
+export const middleOf = (month: string) => new Date(`${month}-15T12:00:00`);
+export const monthName = (month: string) => months.format(middleOf(month));
+
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["day", 86400],

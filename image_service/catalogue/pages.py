@@ -8,9 +8,11 @@ import sqlalchemy as sa
 
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import Page
+from . import slots
 from .records import from_row
 from .tables import image_tags, images, listed, totals
 
+_TOTALS = sa.select(totals)
 _ORDER_COLUMNS = {
     "createdAt": images.c.created_ms,
     "filename": images.c.filename_folded,
@@ -33,8 +35,8 @@ def read_page(connection: sa.Connection, query: ListQuery) -> Page:
 
 def count_all(connection: sa.Connection, query: ListQuery) -> int:
     """Return how many images there are, or in the trash: in constant time."""
-    files = totals.c.trashed_files if query.trashed else totals.c.files
-    return int(connection.scalar(sa.select(sa.func.sum(files))) or 0)
+    rows = connection.execute(slots.read_totals() if slots.are_used(connection) else _TOTALS)
+    return sum(row.trashed_files if query.trashed else row.files for row in rows)
 
 
 def _page_statement(query: ListQuery) -> sa.Select[Any]:

@@ -166,7 +166,7 @@ class StorageInfo(Result):
     total_size: str = wire(default="")
     total_bytes: int = wire(default=0)
     uploads_dir: str = wire(default="")
-    free_bytes: int = wire(default=0)
+    free_bytes: int | None = wire(default=0)
     quota_bytes: int | None = wire()
     quota_files: int | None = wire()
     trashed_files: int = wire(default=0)
@@ -201,6 +201,7 @@ class Health(Result):
     uptime_s: float = wire("uptimeSeconds", default=0.0)
     checks: Mapping[str, Check] = wire(convert=_checks)
     integrity: Mapping[str, Any] | None = wire()
+    events: Mapping[str, Any] | None = wire()
 
     @property
     def is_ok(self) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 HASH_BITS = 64
 MAX_DISTANCE = 10
+NEAR, NEAREST = 8, 50
+"""How far look-alikes may be, and how many are told, where nobody says else."""
 BANDS = 3
 _BAND_BITS = tuple(len(range(band, HASH_BITS, BANDS)) for band in range(BANDS))
 

@@ -30,11 +30,13 @@ class Delivery:
 class Usage:
     """What the store holds, by format, the bytes free beside it, and those of kept variants.
 
+    free_bytes: None where nobody can tell.
+
     of_owner: what the owner who asks has of it.
     """
 
     by_format: Mapping[Format, FormatTotals]
-    free_bytes: int
+    free_bytes: int | None
     cached_bytes: int = 0
     owner: str = ""
     of_owner: Used = field(default_factory=Used)

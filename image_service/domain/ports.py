@@ -21,6 +21,10 @@ def no_ids(image_ids: Collection[str]) -> set[str]:  # noqa: ARG001
     return set()
 
 
+UNBOUNDED_BYTES = 2**62
+"""Room in a store whose end nobody knows."""
+
+
 class BlobStore(Protocol):
     """Where originals are kept, by the names of `Image.blob_name`.
 
@@ -130,7 +134,7 @@ class BlobStore(Protocol):
         """Write, read and remove a probe. Raises: StorageFull, StorageUnavailable."""
 
     def free_bytes(self) -> int:
-        """Return the bytes that can still be stored, as the file system tells it."""
+        """Return the bytes that can still be stored, UNBOUNDED_BYTES where nobody could tell."""
 
 
 class Journal(Protocol):
@@ -151,6 +155,9 @@ class Journal(Protocol):
 
         Each has been dead for so long that nothing it had begun can still happen.
         """
+
+    def noted(self) -> set[str]:
+        """Return all names that are noted, whoever by."""
 
 
 @dataclass(frozen=True)
@@ -352,8 +359,11 @@ class Catalogue(Protocol):
     def keep_room(self) -> None:
         """See to it that removals can be written down on a full disk, too."""
 
-    def known(self, image_ids: Collection[str]) -> set[str]:
-        """Return those of image_ids that are there, in the trash or not."""
+    def known(self, image_ids: Collection[str], *, for_good: bool = False) -> set[str]:
+        """Return those of image_ids that are there, in the trash or not.
+
+        Args: for_good: only once all who may be removing them have ended; few ids.
+        """
 
     def trashed(self, image_ids: Collection[str]) -> set[str]:
         """Return those of image_ids that are in the trash."""
@@ -378,6 +388,9 @@ class Catalogue(Protocol):
 
     def forget_requests(self, before_ms: int) -> int:
         """Forget requests older than before_ms (Unix milliseconds); return how many."""
+
+    def tidy(self) -> None:
+        """Do what keeps counting fast; may be done by several processes, and at any time."""
 
     def check(self) -> None:
         """Read something. Raises: StorageUnavailable."""

@@ -21,7 +21,7 @@ from ..manager import StorageManager
 from ..variants import Variant, Variants
 
 MAX_EXPIRY_S = 10 * 366 * 86_400
-_MOST_BYTES = 2**53
+MOST_BYTES = 2**53
 # What comes after the year 9999 cannot be told as a date.
 _LAST_S = 253_402_300_799
 
@@ -111,10 +111,10 @@ class Downloads:
                 reply carries.
         Raises: InvalidArgument; and whatever finding or making the picture raises.
         """
-        start = arguments.integer(offset, "offset", low=0, high=_MOST_BYTES)
+        start = arguments.integer(offset, "offset", low=0, high=MOST_BYTES)
         count = self._max_bytes
         if length is not None:
-            count = min(count, arguments.integer(length, "length", low=0, high=_MOST_BYTES))
+            count = min(count, arguments.integer(length, "length", low=0, high=MOST_BYTES))
         asked = (
             None if transform is None else read_transform(spell_options(transform), self._presets)
         )

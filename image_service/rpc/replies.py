@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from ..domain.image import Image, checksum_text, human_size, rfc3339
@@ -15,6 +15,7 @@ from ..domain.ports import Page
 from ..domain.quota import Quota, Quotas
 from ..health import HealthReport
 from ..variants import CacheCounts
+from . import shapes
 from .downloads import Download
 
 _NO_METADATA = {"size": "", "format": "", "dimensions": ""}
@@ -42,7 +43,7 @@ BLANK_STORAGE = {
 BLANK_HEALTH = {
     "success": False, "status": "unavailable", "service": "image_service", "version": "",
     "timestamp": "", "uptimeSeconds": 0, "checks": {},
-    "integrity": None,
+    "integrity": None, "events": None,
 }  # fmt: skip
 
 
@@ -61,7 +62,7 @@ class Replies:
 
     def address(
         self, image: Image, variant: tuple[str, int | None] | None = None
-    ) -> dict[str, Any]:
+    ) -> shapes.UrlReply:
         """Return get_image_url's reply.
 
         Args: variant: a variant's path and the Unix time it ends, as Links makes them; None for
@@ -75,7 +76,7 @@ class Replies:
         expires = None if expires_s is None else rfc3339(expires_s * 1000)
         return {"success": True, "imageId": image.id, "url": url, "expiresAt": expires}
 
-    def uploaded(self, image: Image) -> dict[str, Any]:
+    def uploaded(self, image: Image) -> shapes.UploadReply:
         """Return upload_image's reply."""
         return {
             "success": True,
@@ -87,15 +88,16 @@ class Replies:
             "duplicateOf": image.duplicate_of,
         }
 
-    def similar(self, image_id: str, matches: Sequence[Match]) -> dict[str, Any]:
+    def similar(self, image_id: str, matches: Sequence[Match]) -> shapes.SimilarReply:
         """Return find_similar's reply."""
-        found = [
-            {**self._listed(match.image), "distance": match.distance, "identical": match.identical}
-            for match in matches
-        ]
+        found = [self._match(match) for match in matches]
         return {"success": True, "imageId": image_id, "images": found}
 
-    def image(self, image: Image) -> dict[str, Any]:
+    def _match(self, match: Match) -> shapes.SimilarListed:
+        listed = self._listed(match.image)
+        return {**listed, "distance": match.distance, "identical": match.identical}
+
+    def image(self, image: Image) -> shapes.ImageReply:
         """Return get_image's reply."""
         return {
             "success": True,
@@ -104,7 +106,7 @@ class Replies:
             "metadata": metadata(image),
         }
 
-    def page(self, query: ListQuery, page: Page) -> dict[str, Any]:
+    def page(self, query: ListQuery, page: Page) -> shapes.ListReply:
         """Return list_images' reply."""
         last = page.images[-1] if page.images and page.has_more else None
         return {
@@ -112,10 +114,12 @@ class Replies:
             "images": [self._listed(image) for image in page.images],
             "total": page.total,
             "totalIsExact": page.total_is_exact,
-            "nextCursor": last and query.cursor_after(query.order_value(last), last.id),
+            "nextCursor": None
+            if last is None
+            else query.cursor_after(query.order_value(last), last.id),
         }
 
-    def _listed(self, image: Image) -> dict[str, Any]:
+    def _listed(self, image: Image) -> shapes.Listed:
         return {
             "imageId": image.id,
             "filename": image.filename,
@@ -128,15 +132,15 @@ class Replies:
             "createdAt": rfc3339(image.created_ms),
             "thumbhash": _fingerprint(image)["thumbhash"],
             "tags": list(image.tags),
-            **_deletion(image),
+            **_deletion(image),  # type: ignore[typeddict-item]
         }
 
 
-def _deletion(image: Image) -> dict[str, str]:
+def _deletion(image: Image) -> shapes.Deletion:
     return {} if image.deleted_ms is None else {"deletedAt": rfc3339(image.deleted_ms)}
 
 
-def metadata(image: Image) -> dict[str, Any]:
+def metadata(image: Image) -> shapes.Metadata:
     """Return the metadata object of an image."""
     facts, said = image.facts, image.description
     return {
@@ -163,7 +167,7 @@ def metadata(image: Image) -> dict[str, Any]:
         "bitDepth": said.bit_depth,
         "dpi": said.dpi,
         "exif": dict(said.exif),
-        "location": said.location,
+        "location": said.location,  # type: ignore[typeddict-item]
         "title": said.title,
         "description": said.description,
         "creator": list(said.creator),
@@ -177,11 +181,11 @@ def metadata(image: Image) -> dict[str, Any]:
     }
 
 
-def _fingerprint(image: Image) -> dict[str, str | None]:
+def _fingerprint(image: Image) -> shapes.Fingerprint:
     """Return an image's fingerprint; nulls for one of before there were any."""
     taken = image.fingerprint
     if taken is None:
-        return dict.fromkeys(("dominantColor", "thumbhash", "perceptualHash"))
+        return {"dominantColor": None, "thumbhash": None, "perceptualHash": None}
     return {
         "dominantColor": taken.dominant_color,
         "thumbhash": base64.b64encode(taken.thumbhash).decode(),
@@ -189,12 +193,12 @@ def _fingerprint(image: Image) -> dict[str, str | None]:
     }
 
 
-def found(image_ids: Mapping[str, str]) -> dict[str, Any]:
+def found(image_ids: Mapping[str, str]) -> shapes.FoundReply:
     """Return find_images' reply."""
     return {"success": True, "imageIds": dict(image_ids)}
 
 
-def downloaded(part: Download) -> dict[str, Any]:
+def downloaded(part: Download) -> shapes.DownloadReply:
     """Return download_image's reply."""
     return {
         "success": True,
@@ -206,7 +210,7 @@ def downloaded(part: Download) -> dict[str, Any]:
     }
 
 
-def deleted(image: Image, restorable_until_ms: int | None) -> dict[str, Any]:
+def deleted(image: Image, restorable_until_ms: int | None) -> shapes.DeletionReply:
     """Return delete_image's reply."""
     until = None if restorable_until_ms is None else rfc3339(restorable_until_ms)
     message = f"Image moved to the trash, until {until}." if until else "Image deleted."
@@ -218,16 +222,15 @@ def storage_info(
     uploads_dir: str,
     counts: CacheCounts | None = None,
     quotas: Quotas | None = None,
-) -> dict[str, Any]:
+) -> shapes.StorageReply:
     """Return get_storage_info's reply."""
     cache, quotas = counts or CacheCounts(), quotas or Quotas()
-    by_format = {
+    by_format: dict[str, shapes.Totals] = {
         format_.value: {"files": totals.files, "bytes": totals.bytes}
         for format_, totals in usage.by_format.items()
         if totals.files
     }
     return {
-        **BLANK_STORAGE,
         "success": True,
         "totalFiles": usage.files,
         "totalSize": human_size(usage.bytes),
@@ -246,7 +249,7 @@ def storage_info(
     }
 
 
-def _owner(usage: Usage, quota: Quota) -> dict[str, Any]:
+def _owner(usage: Usage, quota: Quota) -> shapes.OwnerTotals:
     return {
         "owner": usage.owner,
         "totalFiles": usage.of_owner.files,
@@ -263,20 +266,22 @@ def health(
     version: str,
     now_ms: int,
     uptime_s: float,
-    integrity: dict[str, Any] | None = None,
-) -> dict[str, Any]:
+    integrity: shapes.Integrity | None = None,
+    events: shapes.Backlog | None = None,
+) -> shapes.HealthReply:
     """Return health_check's reply."""
-    checks = {
+    checks: dict[str, Any] = {
         name: {"status": result.status, **({"message": result.message} if result.message else {})}
         for name, result in report.checks.items()
     }
     return {
         "success": report.status != "unavailable",
-        "status": report.status,
+        "status": cast(Any, report.status),
         "service": service,
         "version": version,
         "timestamp": rfc3339(now_ms),
         "uptimeSeconds": round(uptime_s, 3),
         "checks": checks,
         "integrity": integrity,
+        "events": events,
     }

@@ -1,18 +1,20 @@
-"""Replies about the service as a whole, whichever way they are asked for."""
+"""Replies to what is asked for by RPC and over HTTP, made in one way."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, cast
 
 from .. import __version__
 from ..application import Application
-from . import replies
+from ..domain.outcomes import Delivery
+from ..manager import StorageManager
+from . import replies, shapes
 
 SERVICE_NAME = "image_service"
 
 
-def health(app: Application) -> dict[str, Any]:
+def health(app: Application) -> shapes.HealthReply:
     """Return health_check's reply."""
     return replies.health(
         app.health.report(),
@@ -20,14 +22,34 @@ def health(app: Application) -> dict[str, Any]:
         version=__version__,
         now_ms=app.clock.now_ms(),
         uptime_s=time.monotonic() - app.started_s,
-        integrity=app.integrity,
+        integrity=cast(Any, app.integrity),
+        events=_events(app),
     )
 
 
-def storage_info(app: Application, owner: object) -> dict[str, Any]:
+def _events(app: Application) -> shapes.Backlog | None:
+    if not app.settings.events:
+        return None
+    age_s = app.events.oldest_age_s(app.clock.now_ms())
+    return {"waiting": app.events.backlog.count, "oldestSeconds": round(age_s, 3)}
+
+
+def removed(
+    manager: StorageManager,
+    image_id: object,
+    *,
+    permanent: bool,
+    delivery: Delivery | None = None,
+) -> shapes.DeletionReply:
+    """Delete an image; return delete_image's reply."""
+    image = manager.remove(image_id, permanent=permanent, delivery=delivery)
+    return replies.deleted(image, None if permanent else manager.restorable_until_ms(image))
+
+
+def storage_info(app: Application, owner: object) -> shapes.StorageReply:
     """Return get_storage_info's reply. Args: owner: who asks, None for nobody told apart."""
     settings = app.settings
-    uploads_dir = str(settings.upload_dir)
+    uploads_dir = settings.s3_originals or str(settings.upload_dir)
     usage = app.manager.usage(owner)
     return replies.storage_info(usage, uploads_dir, app.cache_counts, settings.quotas)
 

@@ -11,6 +11,7 @@ OTHER = "other"
 """What callers make up is counted under this label: unknown methods and addresses."""
 
 _LAG_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DELAYS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0, 3600.0)
 
 
 class Meters:
@@ -96,6 +97,23 @@ class Meters:
         self.commits = Counter("catalogue_commits", "Transactions that wrote to the catalogue.")
         self.commit_seconds = Histogram(
             "catalogue_commit_duration_seconds", "How long they took, from beginning to disk."
+        )
+        self.events_published = Counter(
+            "events_published", "Events that the broker has.", ("type",)
+        )
+        self.event_seconds = Histogram(
+            "event_delay_seconds",
+            "From a change to the broker's word that it has the event.",
+            ends=_DELAYS_S,
+        )
+        self.event_failures = Counter(
+            "event_failures", "Attempts to publish events that failed; they are made again."
+        )
+        self.events_waiting = Gauge(
+            "events_waiting", "Events that wait for the broker, of all processes on a catalogue."
+        )
+        self.events_oldest = Gauge(
+            "events_oldest_seconds", "For how long the oldest of them has waited."
         )
         self.loop_lag = Histogram(
             "event_loop_lag_seconds",

@@ -50,6 +50,8 @@ class Trace:
     def __init__(self, span: Span) -> None:
         self.span = span
         self.parts: list[Part] = []
+        about = span.get_span_context()
+        self.traceparent = f"00-{about.trace_id:032x}-{about.span_id:016x}-{about.trace_flags:02x}"
 
 
 _within: ContextVar[Part | None] = ContextVar("image_service_part", default=None)

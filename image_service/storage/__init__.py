@@ -3,6 +3,7 @@
 from .host import HostLock
 from .lease import Lease, LeaseBook
 from .local import LocalStore
+from .turn import FileTurn
 from .variants import LocalVariants
 
-__all__ = ["HostLock", "Lease", "LeaseBook", "LocalStore", "LocalVariants"]
+__all__ = ["FileTurn", "HostLock", "Lease", "LeaseBook", "LocalStore", "LocalVariants"]

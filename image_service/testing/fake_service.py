@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from ..application import EventsState
 from ..config import read_settings
 from ..domain.image import PictureFacts
 from ..domain.mezzanine import Use
@@ -60,6 +61,7 @@ class _Application:
     clock: Clock
     manager: StorageManager
     cache_counts: CacheCounts
+    events: EventsState = field(default_factory=EventsState)
     started_s: float = field(default_factory=time.monotonic)
 
     def __getattr__(self, name: str) -> None:
@@ -83,7 +85,7 @@ class FakeService(InProcess):
         config: settings as config.yaml has them.
         context_data: of every call; owner_key names the owner in it.
         """
-        settings = read_settings(config, Path())
+        settings = read_settings({**config, "events": False}, Path())  # there is nobody to tell
         limits = Limits.of(settings)
         variant_store = MemoryVariants()
         manager = StorageManager.of(

@@ -7,11 +7,13 @@ from typing import Any
 from werkzeug.wrappers import Request
 
 from ..manager import StorageManager
-from ..rpc.replies import Replies, deleted
+from ..rpc import shapes
+from ..rpc.replies import Replies
+from ..rpc.reports import removed
 from .access import Caller
 from .api import Route
 from .bodies import Bodies
-from .parameters import boolean, read_query
+from .parameters import boolean
 
 _FIELDS = ("filename", "tags", "attributes")
 
@@ -28,9 +30,33 @@ class ChangesApi:
         """Return what is answered here."""
         one = "/api/images/<image_id>"
         return [
-            Route("PATCH", one, "upload", self.update, prepare=self.changes),
-            Route("DELETE", one, "delete", self.delete),
-            Route("POST", f"{one}/restore", "delete", self.restore),
+            Route(
+                "PATCH",
+                one,
+                "upload",
+                self.update,
+                shapes.ImageReply,
+                like="update_image",
+                prepare=self.changes,
+                body=_FIELDS,
+            ),
+            Route(
+                "DELETE",
+                one,
+                "delete",
+                self.delete,
+                shapes.DeletionReply,
+                {"permanent": boolean},
+                like="delete_image",
+            ),
+            Route(
+                "POST",
+                f"{one}/restore",
+                "delete",
+                self.restore,
+                shapes.ImageReply,
+                like="restore_image",
+            ),
         ]
 
     def changes(self, request: Request) -> dict[str, Any]:
@@ -39,22 +65,25 @@ class ChangesApi:
 
     def update(
         self,
-        request: Request,
+        request: Request,  # noqa: ARG002
         caller: Caller,  # noqa: ARG002
         image_id: str,
         prepared: dict[str, Any],
-    ) -> dict[str, Any]:
+    ) -> shapes.ImageReply:
         """Answer as update_image."""
-        read_query(request, {})
         return self._replies.image(self._manager.update(image_id, **prepared))
 
-    def delete(self, request: Request, caller: Caller, image_id: str) -> dict[str, Any]:  # noqa: ARG002
+    def delete(
+        self,
+        request: Request,  # noqa: ARG002
+        caller: Caller,  # noqa: ARG002
+        image_id: str,
+        asked: dict[str, Any],
+    ) -> shapes.DeletionReply:
         """Answer as delete_image."""
-        permanent = read_query(request, {"permanent": boolean}).get("permanent", False)
-        image = self._manager.remove(image_id, permanent=permanent)
-        return deleted(image, None if permanent else self._manager.restorable_until_ms(image))
+        permanent = asked.get("permanent", False)
+        return removed(self._manager, image_id, permanent=permanent)
 
-    def restore(self, request: Request, caller: Caller, image_id: str) -> dict[str, Any]:  # noqa: ARG002
+    def restore(self, request: Request, caller: Caller, image_id: str) -> shapes.ImageReply:  # noqa: ARG002
         """Answer as restore_image."""
-        read_query(request, {})
         return self._replies.image(self._manager.restore(image_id))

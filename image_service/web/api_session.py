@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
+from pydantic import Field
 from werkzeug.wrappers import Request, Response
 
 from .. import __version__
 from ..domain.formats import Format
 from ..domain.image import rfc3339
-from ..errors import InvalidArgument
+from ..errors import Forbidden, InvalidArgument, RateLimited, Unauthorized
 from ..settings import Settings
 from .access import Access, Caller, bearer_token
 from .api import Route, json_response
 from .bodies import Bodies
 from .sessions import Sessions
+from .shapes import SessionReply
+
+_Token = Annotated[str, Field(description="A bearer token; Authorization will do as well.")]
 
 
 class SessionApi:
@@ -36,14 +40,25 @@ class SessionApi:
 
     def routes(self) -> list[Route]:
         """Return what is answered here."""
-        path = "/api/session"
+        path, reply = "/api/session", SessionReply
         return [
-            Route("GET", path, None, self.get, waits=False),
-            Route("POST", path, None, self.begin, waits=False),
-            Route("DELETE", path, None, self.end, waits=False),
+            Route("GET", path, None, self.get, reply, None, refusals=(Unauthorized,), waits=False),
+            Route(
+                "POST",
+                path,
+                None,
+                self.begin,
+                reply,
+                None,
+                types={"token": _Token},
+                refusals=(Unauthorized, Forbidden, RateLimited),
+                waits=False,
+                body=("token",),
+            ),
+            Route("DELETE", path, None, self.end, reply, None, refusals=(Forbidden,), waits=False),
         ]
 
-    def get(self, request: Request) -> dict[str, Any]:
+    def get(self, request: Request) -> SessionReply:
         """Tell who asks, and what is possible here."""
         return self._told(self._access.caller(request))
 
@@ -70,7 +85,7 @@ class SessionApi:
         self._sessions.end(response)
         return response
 
-    def _told(self, caller: Caller | None) -> dict[str, Any]:
+    def _told(self, caller: Caller | None) -> SessionReply:
         settings = self._settings
         ends_s = caller.expires_s if caller else None
         return {

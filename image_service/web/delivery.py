@@ -16,7 +16,7 @@ from werkzeug.wrappers import Request, Response
 from ..domain.blocks import BLOCK_BYTES
 from ..domain.filename import base_name
 from ..domain.image import Image
-from ..errors import ImageDamaged
+from ..errors import ImageDamaged, StorageUnavailable
 from ..manager import StorageManager
 from .conditions import Outcome, Version, evaluate
 
@@ -62,9 +62,9 @@ class BlobStream:
     def _next(self) -> bytes:
         try:
             chunk: bytes = self._call(self._read)
-        except ImageDamaged as exc:
+        except (ImageDamaged, StorageUnavailable) as exc:
             _log.error("%s The connection is cut", exc)
-            raise OSError("the file is damaged") from None
+            raise OSError("the file cannot be read on") from None
         return chunk
 
     def _read(self) -> bytes:
@@ -181,13 +181,39 @@ class Sender:
         return response
 
 
+class Elsewhere:
+    """Sends clients to where the bytes are: past our checks of them, past our headers."""
+
+    def __init__(self, signed_url: Callable[[str], str], ttl_s: float) -> None:
+        """Args: signed_url: returns an address, good for ttl_s, or "" where a blob has none."""
+        self._signed_url, self._ttl_s = signed_url, ttl_s
+
+    def response(self, image: Image) -> Response | None:
+        """Return the answer that says where an image is, None where it must be sent from here."""
+        url = self._signed_url(image.blob_name)
+        if not url:
+            return None
+        response = Response(status=307)
+        response.headers["Location"] = url
+        response.headers["Cache-Control"] = f"private, max-age={int(self._ttl_s / 2)}"
+        return response
+
+
 class Originals:
     """Answers GET and HEAD for originals."""
 
     def __init__(
-        self, manager: StorageManager, sender: Sender, admit: Callable[[Request, str], str]
+        self,
+        manager: StorageManager,
+        sender: Sender,
+        admit: Callable[[Request, str], str],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
-        """Args: admit: returns an answer's Cache-Control, or refuses the request."""
+        """Args: admit: returns an answer's Cache-Control, or refuses the request.
+
+        elsewhere: where clients are sent to instead of being answered.
+        """
+        self._elsewhere = elsewhere
         self._manager = manager
         self._sender = sender
         self._admit = admit
@@ -212,6 +238,10 @@ class Originals:
         filename: str = "",
     ) -> Response:
         """Return the same, with headers as told; filename: "" for the image's own."""
+        if self._elsewhere and request.method == "GET" and not (is_attachment or filename):
+            response = self._elsewhere.response(self._manager.get(image_id))
+            if response:
+                return response
         image, file = self._manager.open(image_id)
         if file.seek(0, os.SEEK_END) != image.size_bytes:
             file.close()

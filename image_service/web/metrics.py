@@ -99,7 +99,7 @@ def _about(checks: Mapping[str, bool]) -> Iterator[Metric]:
 
 
 def _store(usage: Usage) -> Iterator[Metric]:
-    gauges: dict[str, tuple[str, float]] = {
+    gauges: dict[str, tuple[str, float | None]] = {
         "images": ("Images that are stored, those in the trash apart.", usage.files),
         "bytes": ("Bytes of their originals.", usage.bytes),
         "trashed_images": ("Images in the trash.", usage.trashed_files),
@@ -108,7 +108,8 @@ def _store(usage: Usage) -> Iterator[Metric]:
         "cache_bytes": ("Bytes of variants that are kept.", usage.cached_bytes),
     }
     for name, (told, value) in gauges.items():
-        yield GaugeMetricFamily(PREFIX + name, told, value=value)
+        if value is not None:  # object storage tells of no room
+            yield GaugeMetricFamily(PREFIX + name, told, value=value)
 
 
 def _settings(settings: Settings) -> Iterator[Metric]:

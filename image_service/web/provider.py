@@ -20,12 +20,13 @@ from ..rpc.replies import Replies
 from ..settings import Settings
 from .access import Access
 from .api import Api
+from .api_about import AboutApi
 from .api_changes import ChangesApi
 from .api_images import ImagesApi
 from .api_session import SessionApi
 from .api_store import StoreApi
 from .api_timeline import TimelineApi
-from .delivery import Originals, Sender
+from .delivery import Elsewhere, Originals, Sender
 from .gallery.pages import Gallery, built
 from .gate import Gate
 from .originals_gate import OriginalsGate
@@ -46,7 +47,9 @@ _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE")
 
 def _originals(app: Application, access: Access) -> Originals:
     gate = OriginalsGate(app.signed_originals, access, cache_control=app.settings.cache_control)
-    return Originals(app.manager, _sender(app), gate.admit)
+    elsewhere = Elsewhere(app.signed_url, app.settings.url_redirect_ttl_s)
+    is_elsewhere = app.settings.url_redirect
+    return Originals(app.manager, _sender(app), gate.admit, elsewhere if is_elsewhere else None)
 
 
 def _sender(app: Application) -> Sender:
@@ -163,7 +166,8 @@ class ApiProvider(ConnectionProvider):
         changes = ChangesApi(app.manager, replies, gate.bodies)
         parts = (images, changes, session, StoreApi(app), TimelineApi(app.manager))
         routes = [route for part in parts for route in part.routes()]
-        self._api = Api(gate.access, routes, Semaphore(_CALLS_AT_ONCE))
+        about = AboutApi(self.container.service_cls, routes, prefix, cast(Any, tpool.execute))
+        self._api = Api(gate.access, [*routes, *about.routes()], Semaphore(_CALLS_AT_ONCE))
 
     def get_url_rule(self) -> Rule:
         """See WebServer."""

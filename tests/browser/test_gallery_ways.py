@@ -217,17 +217,51 @@ STEPS: dict[str, tuple[str, ...]] = {
     "a variant": (".cell a", "text=Make a variant", "text=Square, 400"),
     "the filter of tags": ("button:text-is('Tag')",),
     "the filter of dates": ("button:text-is('Date')",),
+    "a selection": ("button:text-is('Select')", ".cell a"),
+    "tags of a selection": ("button:text-is('Select')", ".cell a", "button[title='Tags']"),
 }
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """Return what axe has against the page as it is."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return found
+
+
+# Each forgets what somebody may forget: a name, or that text is to be read.
+FORGOTTEN: dict[str, str] = {
+    "button-name": """() => {
+        const button = document.querySelector("button[aria-label^='Colours']");
+        button.removeAttribute("aria-label");
+        button.removeAttribute("title");
+    }""",
+    "color-contrast": """() => {
+        document.querySelector(".count").style.color = "#d0d0d0";
+    }""",
+    "aria-input-field-name": """() => {
+        const slider = document.createElement("div");
+        slider.setAttribute("role", "slider");
+        slider.setAttribute("aria-valuenow", "1");
+        slider.tabIndex = 0;
+        document.querySelector("main").append(slider);
+    }""",
+}
+
+
+@pytest.mark.parametrize("rule", FORGOTTEN)
+def test_axe_would_find_what_was_forgotten(page: Page, rule: str) -> None:
+    assert violations(page) == []
+    page.evaluate(FORGOTTEN[rule])
+    assert [each["id"] for each in violations(page)] == [rule]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(watched: Making, site: Site, closed_site: Site, scheme: str) -> None:
     delete(site, upload(site, jpeg((64, 48), seed=8), "discarded.jpg"))
-    axe = Axe()
     found: dict[str, list[str]] = {}
 
     def look(page: Page, view: str) -> None:
-        results = axe.run(page).response["violations"]
+        results = violations(page)
         told = [
             f"{each['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
             for each in results

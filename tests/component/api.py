@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from image_service.domain.tokens import SCOPES, digest_of
+from tests.component import conformity
 from tests.component.harness import Service
 
 SECRETS = {scope: f"ist_{scope}" for scope in SCOPES}
@@ -35,7 +36,9 @@ def ask(
         data = answer.read()
     finally:
         connection.close()
-    return answer, json.loads(data) if data else None
+    told = json.loads(data) if data else None
+    conformity.check_answer(method, path, answer, told)
+    return answer, told
 
 
 def bearer(scope: str) -> dict[str, str]:

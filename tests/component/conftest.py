@@ -10,8 +10,19 @@ from typing import Any
 import kombu.pools
 import pytest
 
+from tests.component import conformity
 from tests.component.harness import RawCaller, Service, delete_queues
 from tests.component.sight import Lines
+
+conformity.watch()
+
+
+@pytest.fixture(autouse=True)
+def conforms() -> Iterator[None]:
+    """What the service answers is what the documentation says."""
+    conformity.found.clear()
+    yield
+    assert conformity.found == []
 
 
 def _running(uri: str, upload_dir: Path, **settings: Any) -> Service:

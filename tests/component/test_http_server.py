@@ -9,14 +9,20 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import eventlet
 import psutil
 import pytest
 
 from tests.component.harness import Service, wait_until
+from tests.component.http_lines import (
+    connected,
+    free_slots,
+    open_originals,
+    receive_all,
+    request,
+    server_of,
+)
 from tests.component.pictures import padded, picture
 
 BIG_BYTES = 10_000_000
@@ -57,52 +63,6 @@ def leaves_nothing(service: Service) -> Iterator[None]:
     wait_until(lambda: server_of(service)._answering == 0, what="an answer never ended")
     wait_until(lambda: free_slots(service) == 40, what="a connection was never given up")
     assert service.is_alive
-
-
-def server_of(service: Service) -> Any:
-    return next(e for e in service.container.extensions if hasattr(e, "_slots"))
-
-
-def free_slots(service: Service) -> int:
-    slots = server_of(service)._slots
-    return int(slots.counter) + 1  # one is held by the accepting thread
-
-
-def open_originals(service: Service) -> list[str]:
-    gc.collect()
-    found = []
-    for fd in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(OSError):
-            target = str(fd.readlink())
-            if target.startswith(str(service.upload_dir)) and "img_" in target:
-                found.append(target)
-    return found
-
-
-@contextlib.contextmanager
-def connected(service: Service, *, receive_bytes: int = 0) -> Iterator[socket.socket]:
-    sock = socket.socket()
-    if receive_bytes:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
-    sock.settimeout(10)
-    sock.connect(("localhost", service.port))
-    try:
-        yield sock
-    finally:
-        sock.close()
-
-
-def request(path: str, *headers: str, method: str = "GET") -> bytes:
-    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
-
-
-def receive_all(sock: socket.socket) -> bytes:
-    """Return what comes until the server closes."""
-    data = b""
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := sock.recv(1 << 16):
-            data += chunk
-    return data
 
 
 def test_a_connection_is_kept_for_further_requests(

@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 
 from image_service.domain.ports import BlobStore, Catalogue
-from tests.contracts.adapters import CATALOGUES, STORES, Process
+from image_service.imaging.limits import Limits
+from image_service.imaging.pool import WorkerPool
+from tests.contracts.adapters import (
+    CATALOGUES,
+    POSTGRESQL,
+    STORES,
+    PostgresCatalogues,
+    Process,
+    S3Stores,
+)
 
 
-@pytest.fixture(params=sorted(CATALOGUES))
+@pytest.fixture(params=[*sorted(CATALOGUES), POSTGRESQL])
 def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Processes on one catalogue."""
-    made = CATALOGUES[request.param](tmp_path)
+    if request.param == POSTGRESQL:
+        made: Any = PostgresCatalogues(request.getfixturevalue("postgres_server"))
+    else:
+        made = CATALOGUES[request.param](tmp_path)
     yield made
     made.stop()
 
@@ -30,6 +42,8 @@ def catalogue(catalogues: Any) -> Catalogue:
 @pytest.fixture(params=sorted(STORES))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Processes on one store."""
+    if request.param == "s3":
+        return S3Stores(tmp_path, request.getfixturevalue("seaweed"))
     return STORES[request.param](tmp_path)
 
 
@@ -45,3 +59,12 @@ def store(process: Process) -> BlobStore:
     """Its store."""
     adapter: BlobStore = process.adapter
     return adapter
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[WorkerPool]:
+    """A pool for tests that harm nobody."""
+    pool = WorkerPool(Limits(), workers=2, max_waiting=8, timeout_s=10, jobs_before_restart=1000)
+    pool.start()
+    yield pool
+    pool.stop()

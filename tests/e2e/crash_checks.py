@@ -8,17 +8,45 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from image_service.storage.s3 import Bucket
 from tests.e2e.crash_caller import connected
 from tests.e2e.crash_driver import Campaign
 from tests.e2e.crash_observer import fetch
 from tests.e2e.crash_pictures import checksum_in, is_whole
 
 PAGE = 90
-SWEEP_TIMEOUT_S = 10.0
+SWEEP_TIMEOUT_S = 15.0
 NOT_IMAGES = {".state", ".cache"}
 
 
-def broken_promises(campaign: Campaign, uri: str, upload_dir: Path) -> list[str]:
+class Folder:
+    """The originals in a directory."""
+
+    def __init__(self, upload_dir: Path) -> None:
+        self._dir = upload_dir
+
+    def names(self) -> set[str]:
+        found = (path.relative_to(self._dir) for path in self._dir.rglob("*") if path.is_file())
+        return {str(path) for path in found if path.parts[0] not in NOT_IMAGES}
+
+    def read(self, name: str) -> bytes:
+        return (self._dir / name).read_bytes()
+
+
+class Objects:
+    """The originals in a bucket, and whatever else is there."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def names(self) -> set[str]:
+        return {each.key for each in self._bucket.listed()}
+
+    def read(self, name: str) -> bytes:
+        return self._bucket.read(name)
+
+
+def broken_promises(campaign: Campaign, uri: str, kept: Folder | Objects) -> list[str]:
     """Look at everything the service shows and keeps; return what is wrong, best first."""
     with connected(uri) as rpc:
         images = list(_listed(rpc))
@@ -28,7 +56,7 @@ def broken_promises(campaign: Campaign, uri: str, upload_dir: Path) -> list[str]
             *_refused_ones_are_not_there(campaign, images),
             *_observed_ones_were_whole(campaign),
             *_listed_ones_are_whole(rpc, images),
-            *_disk_holds_just_these(upload_dir, images),
+            *_store_holds_just_these(kept, images),
             *_totals_are_the_sums(rpc, images),
         ]
 
@@ -101,24 +129,19 @@ def _listed_ones_are_whole(rpc: Any, images: list[dict[str, Any]]) -> Iterator[s
             yield f"{name}: GET gives {len(data)} bytes, not those that were sent"
 
 
-def _disk_holds_just_these(upload_dir: Path, images: list[dict[str, Any]]) -> Iterator[str]:
+def _store_holds_just_these(kept: Folder | Objects, images: list[dict[str, Any]]) -> Iterator[str]:
     """Compare files with images; what dead processes left may take a moment to be cleared."""
     wanted = {i["imageId"] + Path(i["filename"]).suffix: i["filename"] for i in images}
     deadline = time.monotonic() + SWEEP_TIMEOUT_S
-    while (files := _files(upload_dir)) != set(wanted) and time.monotonic() < deadline:
+    while (files := kept.names()) != set(wanted) and time.monotonic() < deadline:
         time.sleep(0.2)
     for name in sorted(files - set(wanted)):
-        yield f"orphan: {name} is on disk {SWEEP_TIMEOUT_S:.0f} s after the start, in no list"
+        yield f"orphan: {name} is in the store {SWEEP_TIMEOUT_S:.0f} s after the start, in no list"
     for name in sorted(set(wanted) - files):
-        yield f"{name} is listed, but not on disk"
+        yield f"{name} is listed, but not in the store"
     for name in sorted(files & set(wanted)):
-        if not is_whole(wanted[name], (upload_dir / name).read_bytes()):
-            yield f"{name} holds other bytes on disk than were sent"
-
-
-def _files(upload_dir: Path) -> set[str]:
-    found = (path.relative_to(upload_dir) for path in upload_dir.rglob("*") if path.is_file())
-    return {str(path) for path in found if path.parts[0] not in NOT_IMAGES}
+        if not is_whole(wanted[name], kept.read(name)):
+            yield f"{name} holds other bytes than were sent"
 
 
 def _totals_are_the_sums(rpc: Any, images: list[dict[str, Any]]) -> Iterator[str]:

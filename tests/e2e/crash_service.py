@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
@@ -29,7 +30,9 @@ class CrashError(AssertionError):
 class ServiceProcess:
     """One service process on its own HTTP port; other such processes may share its directory."""
 
-    def __init__(self, name: str, uri: str, upload_dir: Path, log: Path) -> None:
+    def __init__(
+        self, name: str, uri: str, upload_dir: Path, log: Path, environment: Mapping[str, str]
+    ) -> None:
         """Name it; nothing is started yet. Its port and directory last over restarts."""
         self.name = name
         self._log = log
@@ -40,6 +43,7 @@ class ServiceProcess:
             "IMAGE_SERVICE_HOST": "localhost",
             "IMAGE_SERVICE_PORT": str(port),
             "IMAGE_SERVICE_UPLOAD_DIR": str(upload_dir),
+            **environment,
         }
         self._child: Child | None = None
 

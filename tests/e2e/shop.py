@@ -15,22 +15,35 @@ from image_service.cli import main
 from image_service.manager import StorageManager
 from image_service.testing import FixedClock, InlineEngine, MemoryVariants, png
 from scripts.paths import ROOT
-from tests.contracts.adapters import LocalStores, SqliteCatalogues
+from scripts.postgres import Server
+from tests.contracts.adapters import (
+    LocalStores,
+    PostgresCatalogues,
+    S3Stores,
+    SqliteCatalogues,
+)
+from tests.s3 import SeaweedServer
 
 
 class Shop:
     """A folder with a store that was filled by the manager, and no service running on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, server: Server | None = None, bucket: SeaweedServer | None = None
+    ) -> None:
+        """Args:
+        server: a PostgreSQL that keeps the catalogue; SQLite for None.
+        bucket: has the originals in a bucket; a folder for None.
+        """
         self.uploads = folder / "uploads"
         folder.mkdir(exist_ok=True)
-        stores, catalogues = LocalStores(folder), SqliteCatalogues(folder)
-        catalogues.folder = self.uploads / ".state"
-        catalogues.file = catalogues.folder / "catalogue.sqlite3"
-        catalogues.folder.mkdir(parents=True, exist_ok=True)
-        self.catalogues = catalogues
+        stores: Any = S3Stores(folder, bucket) if bucket else LocalStores(folder)
+        self.stores = stores
+        if bucket:  # the commands' own
+            stores.folder = self.uploads / ".state"
+        self.catalogues = PostgresCatalogues(server) if server else self._sqlite(folder)
         self.store = stores.start().adapter
-        self.catalogue = catalogues.start().adapter
+        self.catalogue = self.catalogues.start().adapter
         self.manager = StorageManager(
             self.store,
             self.catalogue,
@@ -44,6 +57,26 @@ class Shop:
         self.config = folder / "config.yaml"
         self.archive = stores.archive
         self.write_config(folder)
+        if bucket:
+            self._write_s3_config(bucket)
+        if server:
+            with self.config.open("a") as config:
+                config.write(f"catalogue_url: {self.catalogues.url}\n")
+
+    def _sqlite(self, folder: Path) -> Any:
+        catalogues = SqliteCatalogues(folder)
+        catalogues.folder = self.uploads / ".state"
+        catalogues.file = catalogues.folder / "catalogue.sqlite3"
+        catalogues.folder.mkdir(parents=True, exist_ok=True)
+        return catalogues
+
+    def _write_s3_config(self, server: SeaweedServer) -> None:
+        told = {
+            **server.settings(self.stores.bucket.url.prefix),
+            "s3_archive": str(self.stores.archive.url),
+            "upload_dir": str(self.uploads),
+        }
+        self.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
 
     @staticmethod
     def write_config(folder: Path) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.crash_checks import broken_promises
+from tests.e2e.crash_checks import Folder, Objects, broken_promises
 from tests.e2e.crash_driver import Campaign, Plan, run
 from tests.e2e.crash_service import ServiceProcess
 
@@ -24,6 +24,7 @@ SHORT_BESIDE = {"uploads": 60, "kills": 2, "callers": 3}
 LONG = {"uploads": 1000, "kills": 20, "callers": 6}
 THOUSAND = {"uploads": 12_000, "kills": 1000, "callers": 6}
 SHOWN = 25
+NOTHING_ELSE: Mapping[str, str] = {}
 
 
 def plan(**sizes: int) -> Plan:
@@ -32,17 +33,19 @@ def plan(**sizes: int) -> Plan:
 
 
 @contextlib.contextmanager
-def service_process(name: str, uri: str, folder: Path) -> Iterator[ServiceProcess]:
+def service_process(
+    name: str, uri: str, folder: Path, environment: Mapping[str, str]
+) -> Iterator[ServiceProcess]:
     folder.mkdir(exist_ok=True)
-    service = ServiceProcess(name, uri, folder / "uploads", folder / f"{name}.log")
+    service = ServiceProcess(name, uri, folder / "uploads", folder / f"{name}.log", environment)
     try:
         yield service
     finally:
         service.end()
 
 
-def assert_promises_held(campaign: Campaign, uri: str, upload_dir: Path) -> None:
-    wrong = broken_promises(campaign, uri, upload_dir)
+def assert_promises_held(campaign: Campaign, uri: str, kept: Folder | Objects) -> None:
+    wrong = broken_promises(campaign, uri, kept)
     assert not wrong, "\n".join([f"{campaign}: {len(wrong)} broken promises", *wrong[:SHOWN]])
     refused = [f"{o.filename}: {o.refusal}" for o in campaign.outcomes if o.refusal is not None]
     assert not refused, "\n".join([f"{campaign}: refused, with nothing wrong", *refused[:SHOWN]])
@@ -53,21 +56,35 @@ def assert_promises_held(campaign: Campaign, uri: str, upload_dir: Path) -> None
     print(campaign)
 
 
-def crash_alone(sizes: Plan, uri: str, folder: Path) -> None:
+def crash_alone(
+    sizes: Plan,
+    uri: str,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] = NOTHING_ELSE,
+    kept: Objects | None = None,
+) -> None:
     """One process, killed again and again: its successors must make good what it left."""
-    with service_process("killed", uri, folder) as service:
+    with service_process("killed", uri, folder, environment) as service:
         campaign = run(sizes, uri, service, folder / "campaign")
         assert service.stop() == 0, f"SIGTERM: {service.last_words()}"
         service.start()  # the next start: from here on nothing may be left over
         service.wait_until_ready()
-        assert_promises_held(campaign, uri, folder / "uploads")
+        assert_promises_held(campaign, uri, kept or Folder(folder / "uploads"))
 
 
-def crash_beside_another(sizes: Plan, uri: str, folder: Path) -> None:
+def crash_beside_another(
+    sizes: Plan,
+    uri: str,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] = NOTHING_ELSE,
+    kept: Objects | None = None,
+) -> None:
     """A second process lives on: nobody may take its uploads for the dead one's leavings."""
     with (
-        service_process("survivor", uri, folder) as survivor,
-        service_process("killed", uri, folder) as service,
+        service_process("survivor", uri, folder, environment) as survivor,
+        service_process("killed", uri, folder, environment) as service,
     ):
         survivor.start()
         survivor.wait_until_ready()
@@ -75,7 +92,7 @@ def crash_beside_another(sizes: Plan, uri: str, folder: Path) -> None:
         assert service.stop() == 0, f"SIGTERM: {service.last_words()}"
         service.start()
         service.wait_until_ready()
-        assert_promises_held(campaign, uri, folder / "uploads")
+        assert_promises_held(campaign, uri, kept or Folder(folder / "uploads"))
 
 
 def test_acknowledged_uploads_survive_kills(broker_uri: str, tmp_path: Path) -> None:

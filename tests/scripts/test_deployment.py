@@ -24,15 +24,7 @@ KUBERNETES = DEPLOY / "kubernetes"
 KUBERNETES_VERSION = "1.33"
 COMPOSE = ROOT / "docker-compose.yml"
 UNIT = (DEPLOY / "systemd" / "image-service.service").read_text(encoding="utf-8")
-OF_EXTRAS = {
-    "IMAGE_SERVICE_CATALOGUE_URL",
-    "IMAGE_SERVICE_S3_ORIGINALS",
-    "IMAGE_SERVICE_S3_ENDPOINT_URL",
-    "IMAGE_SERVICE_S3_REGION",
-    "IMAGE_SERVICE_S3_ACCESS_KEY_ID",
-    "IMAGE_SERVICE_S3_SECRET_ACCESS_KEY",
-    "IMAGE_SERVICE_SERVICE_PROCESSES",
-}
+OF_SUPERVISOR = {"IMAGE_SERVICE_SERVICE_PROCESSES"}
 OF_COMPOSE = {"IMAGE_SERVICE_EXTRAS", "IMAGE_SERVICE_REPLICAS"}
 DEFAULTS = Settings()
 STOPS_WITHIN_S = 2 * DEFAULTS.shutdown_timeout_s + 10
@@ -167,7 +159,7 @@ def test_whoever_stops_the_service_waits_for_it() -> None:
 
 
 def test_every_setting_that_is_named_is_one() -> None:
-    known = set(VARIABLE.findall(CONFIG.read_text(encoding="utf-8"))) | OF_EXTRAS | OF_COMPOSE
+    known = set(VARIABLE.findall(CONFIG.read_text(encoding="utf-8"))) | OF_SUPERVISOR | OF_COMPOSE
     files = [p for p in DEPLOY.rglob("*") if p.is_file()]
     named = {
         name: path.name

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from scripts import metrics_docs
 from scripts.paths import ROOT
@@ -65,6 +68,28 @@ def test_every_metric_of_ours_is_on_the_dashboard_or_in_an_alert() -> None:
         and not any(name.startswith(family.name) for name in used)
     }
     assert unseen == set()
+
+
+def _differences(mine: Any, theirs: Any, path: str = "") -> Iterator[str]:
+    """Yield where something of mine is not in theirs."""
+    if isinstance(mine, dict) and isinstance(theirs, dict):
+        for key, value in mine.items():
+            if key in theirs:
+                yield from _differences(value, theirs[key], f"{path}.{key}")
+            else:
+                yield f"{path}.{key}"
+    elif isinstance(mine, list) and isinstance(theirs, list) and len(mine) == len(theirs):
+        for place, pair in enumerate(zip(mine, theirs, strict=True)):
+            yield from _differences(*pair, f"{path}[{place}]")
+    elif mine != theirs:
+        yield f"{path}: {mine!r}, not {theirs!r}"
+
+
+def test_grafanas_own_types_take_all_of_the_dashboard() -> None:
+    register_default_plugins()
+    read = Dashboard.from_json(_dashboard())
+    assert list(_differences(_dashboard(), json.loads(JSONEncoder().encode(read)))) == []
+    assert read.panels
 
 
 def test_panels_stand_beside_each_other() -> None:

@@ -11,43 +11,16 @@ from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
 from image_service.domain.mezzanine import NAME, Use
 from image_service.domain.transform import Transform
-from image_service.domain.variant_ports import KeptVariant, Rendering
+from image_service.domain.variant_ports import KeptVariant
 from image_service.errors import ImageDamaged, ImageNotFound, StorageUnavailable, VariantFailed
 from image_service.renders import Renders
 from image_service.testing import FixedClock
 from tests.unit.faults import PICTURE, World
+from tests.unit.stub_renderer import StubRenderer
 
 LARGE = PictureFacts(Format.PNG, 4000, 3000)
 SMALL = Transform(width=300, format=Format.JPEG, quality=80)
 FULL = Transform(format=Format.JPEG, quality=80)
-
-
-class StubRenderer:
-    """A Renderer that tells what it was given, and fails at what it is told to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[bytes, Use]] = []
-        self.bad: bytes | None = None
-        self.meanwhile: Any = None
-
-    def render(
-        self,
-        data: bytes,
-        facts: PictureFacts,
-        transform: Transform,
-        mezzanine: Use = Use.NONE,
-    ) -> Rendering:
-        self.asked.append((data, mezzanine))
-        if self.meanwhile:
-            again, self.meanwhile = self.meanwhile, None
-            again()
-        if data == self.bad:
-            raise VariantFailed("it is damaged")
-        left = b"reduced" if mezzanine is Use.MAKE else b""
-        return Rendering(b"made", transform.format or facts.format, 3, 2, left)
-
-    def check(self) -> None:
-        pass
 
 
 class Place:

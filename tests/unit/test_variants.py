@@ -7,45 +7,19 @@ from typing import Any, BinaryIO
 import pytest
 
 from image_service.domain.formats import Format
-from image_service.domain.image import Image, PictureFacts
+from image_service.domain.image import Image
 from image_service.domain.mezzanine import Use
 from image_service.domain.transform import Transform
-from image_service.domain.variant_ports import Rendering
 from image_service.errors import ImageNotFound, StorageUnavailable, VariantFailed
 from image_service.renders import Renders
 from image_service.testing import FixedClock, jpeg
 from image_service.variants import Variants
 from tests.unit.faults import PICTURE, World
+from tests.unit.stub_renderer import StubRenderer
 
 QUALITIES = {Format.JPEG: 80, Format.WEBP: 75, Format.AVIF: 65}
 MADE = jpeg()
 LARGE = MADE + bytes(300_000)
-
-
-class StubRenderer:
-    """A Renderer that counts, and fails when told to."""
-
-    def __init__(self) -> None:
-        self.calls = 0
-        self.data = MADE
-        self.failure: Exception | None = None
-
-    def render(
-        self,
-        data: bytes,
-        facts: PictureFacts,
-        transform: Transform,
-        mezzanine: Use = Use.NONE,
-    ) -> Rendering:
-        assert data == PICTURE
-        assert mezzanine is Use.NONE
-        self.calls += 1
-        if self.failure:
-            raise self.failure
-        return Rendering(self.data, Format.JPEG, 8, 6)
-
-    def check(self) -> None:
-        pass
 
 
 class Place:
@@ -54,7 +28,7 @@ class Place:
     def __init__(self) -> None:
         self.world = World()
         self.image: Image = self.world.manager.add(PICTURE, "a.png")
-        self.renderer = StubRenderer()
+        self.renderer = StubRenderer(MADE)
         self.clock = FixedClock()
         self.store = self.world.variants
         renders = Renders(
@@ -86,7 +60,7 @@ def test_what_was_made_is_found(place: Place) -> None:
     assert (made.etag, made.made) == (found.etag, found.made)
     assert again.key == wanted.key
     assert place.variants.make(wanted) is None, "it is kept: find it"
-    assert place.renderer.calls == 1
+    assert place.renderer.asked == [(PICTURE, Use.NONE)]
     assert (place.variants.counts.hits, place.variants.counts.misses) == (1, 1)
 
 
@@ -122,11 +96,11 @@ def test_what_was_tried_in_vain_is_not_tried_again_for_a_while(place: Place) -> 
     for _ in range(3):
         with pytest.raises(VariantFailed, match="too large"):
             place.variants.make(wanted)
-    assert place.renderer.calls == 1
+    assert place.renderer.asked == [(PICTURE, Use.NONE)]
     other, _ = place.find(width=11)
     with pytest.raises(VariantFailed):
         place.variants.make(other)
-    assert place.renderer.calls == 2
+    assert len(place.renderer.asked) == 2
     place.renderer.failure = None
     place.clock.advance(61_000)
     assert place.variants.make(wanted)

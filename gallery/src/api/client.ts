@@ -15,13 +15,19 @@ export class Problem extends Error {
   }
 }
 
-const UNREACHABLE =
-  "The service does not answer. Is it running? The page tries again when you ask it to.";
+const UNREACHABLE = "The service does not answer. The page goes on by itself when it is back.";
 
-let onUnauthorized: () => void = () => {};
+interface Hooks {
+  /** Called where nobody is known any more; resolves to whether somebody is again. */
+  renewed: () => Promise<boolean>;
+  /** Told after each request whether the service was there. */
+  reached: (isReached: boolean) => void;
+}
 
-export function whenUnauthorized(call: () => void): void {
-  onUnauthorized = call;
+export const hooks: Hooks = { renewed: async () => false, reached: () => {} };
+
+export function setHooks(given: Partial<Hooks>): void {
+  Object.assign(hooks, given);
 }
 
 export function retryAfterS(value: string | null): number | null {
@@ -59,13 +65,30 @@ export interface Options {
   method?: string;
   body?: unknown;
   signal?: AbortSignal;
+  /** Have a refusal be one, though a new session would change that. */
+  isAsIs?: boolean;
 }
 
-/** Ask the service; throw Problem when it refuses, and the browser's AbortError when aborted. */
+/**
+ * Ask the service; throw Problem when it refuses, and the browser's AbortError when aborted. Where
+ * the session has ended meanwhile, it waits for a new one and goes on.
+ */
 export async function request<Reply>(path: string, options: Options = {}): Promise<Reply> {
+  try {
+    return await once<Reply>(path, options);
+  } catch (error) {
+    const isUnknown = error instanceof Problem && error.status === 401;
+    if (!isUnknown || options.isAsIs || !(await hooks.renewed())) throw error;
+    options.signal?.throwIfAborted();
+    return once<Reply>(path, options);
+  }
+}
+
+async function once<Reply>(path: string, options: Options): Promise<Reply> {
   const headers: Record<string, string> = { "X-Requested-With": "gallery" };
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
   let response: Response;
+  let text: string;
   try {
     response = await fetch(path, {
       method: options.method ?? "GET",
@@ -74,15 +97,14 @@ export async function request<Reply>(path: string, options: Options = {}): Promi
       signal: options.signal,
       credentials: "same-origin",
     });
+    text = await response.text();
   } catch (error) {
     if (options.signal?.aborted) throw error;
+    hooks.reached(false);
     throw unreachable();
   }
-  const text = await response.text();
-  if (!response.ok) {
-    if (response.status === 401) onUnauthorized();
-    throw problemOf(response.status, text, response.headers.get("Retry-After"));
-  }
+  hooks.reached(true);
+  if (!response.ok) throw problemOf(response.status, text, response.headers.get("Retry-After"));
   return JSON.parse(text) as Reply;
 }
 

@@ -1,6 +1,6 @@
 // The service's routes, one function each. All paths are relative: the page may be below a prefix.
 import { type Query, request, withQuery } from "./client";
-import type { Deleted, ImagePage, Listed, OneImage, Session } from "./types";
+import type { Deleted, ImagePage, Listed, OneImage, Session, Timeline } from "./types";
 
 const GRID_WIDTHS = "160,320,640";
 const STAGE_WIDTHS = "320,640,1280,2048";
@@ -94,7 +94,12 @@ export async function variantUrl(
   return { url, here: local(url, image.imageId, image.url) };
 }
 
-export const getSession = () => request<Session>("api/session");
+export const getSession = () => request<Session>("api/session", { isAsIs: true });
 export const logIn = (token: string) =>
-  request<Session>("api/session", { method: "POST", body: { token } });
-export const logOut = () => request<Session>("api/session", { method: "DELETE" });
+  request<Session>("api/session", { method: "POST", body: { token }, isAsIs: true });
+export const logOut = () => request<Session>("api/session", { method: "DELETE", isAsIs: true });
+
+export const getTimeline = (query: Query, signal?: AbortSignal) =>
+  request<Timeline>(withQuery("api/timeline", query), { signal });
+export const getVersion = async () =>
+  (await request<{ version: string }>("api/changes")).version;

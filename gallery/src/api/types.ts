@@ -105,6 +105,20 @@ export interface Session {
   };
   version: string;
   trashRetentionDays: number;
+  /** How long addresses of pictures are good at least, s; null for ever. */
+  urlsLastS: number | null;
+}
+
+export interface MonthCount {
+  /** As 2026-11. */
+  month: string;
+  files: number;
+}
+
+export interface Timeline {
+  /** The oldest first; null where there is too much to count. */
+  months: MonthCount[] | null;
+  total: number;
 }
 
 export interface Totals {

@@ -1,12 +1,15 @@
 // One picture over the whole window: itself, all that is known of it, and what can be done with it.
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { Problem } from "../api/client";
 import type { Listed, OneImage } from "../api/types";
+import type { Listing } from "../state/listing";
 import { listing } from "../state/listings";
 import { closeImage, go, place } from "../state/place";
+import { count } from "../text";
 import { Dialog } from "../ui/dialog";
 import { ChevronLeft, ChevronRight, CircleAlert, X } from "../ui/icons";
 import { Blur, Picture } from "../ui/picture";
-import { askAndRemove } from "../views/pictures";
+import { askAndRemove } from "../views/deleting";
 import { Facts } from "./facts";
 import { forget, prepare, useOne } from "./one";
 import { TrashedFacts } from "./trashed";
@@ -22,13 +25,14 @@ export function Detail() {
   const [builds, setBuilds] = useState(false);
   const [preview, setPreview] = useState<Preview | null>(null);
   const index = now?.indexOf(id) ?? -1;
-  const previous = index > 0 ? now!.ids[index - 1] : undefined;
-  const next = index >= 0 ? now!.ids[index + 1] : undefined;
+  const previous = index > 0 ? now!.at(index - 1)?.imageId : undefined;
+  const next = index >= 0 ? now!.at(index + 1)?.imageId : undefined;
 
   useEffect(() => {
     setBuilds(false);
     setPreview(null);
-    if (now && index >= now.ids.length - 5) void now.more();
+    if (now && index >= now.count - 5) void now.more();
+    if (now && index >= 0) void holdAround(now, index);
     if (isTrash) return;
     const timer = setTimeout(() => {
       void prepare(next, innerWidth * devicePixelRatio * 0.7);
@@ -118,6 +122,16 @@ export function Detail() {
   );
 }
 
+/** Have its neighbours, wherever the grid behind is scrolled to. */
+async function holdAround(now: Listing, index: number): Promise<void> {
+  try {
+    await now.ensure(index - 2, index + 2);
+  } catch (error) {
+    // Without them there are no ways to turn; the picture itself tells of its own trouble.
+    if (!(error instanceof Problem)) throw error;
+  }
+}
+
 const SWIPE_PX = 56;
 
 /** Turn by a finger's stroke across the picture; two fingers are the browser's, to enlarge it. */
@@ -144,8 +158,8 @@ function useSwipe(toLeft: () => void, toRight: () => void) {
 function position(index: number): string {
   const now = listing.value;
   if (!now || index < 0) return "";
-  const total = now.total.value ?? now.ids.length;
-  return `${index + 1} of ${now.totalIsExact.value ? "" : "more than "}${total}`;
+  const total = now.total.value ?? now.count;
+  return `${count(index + 1)} of ${now.totalIsExact.value ? "" : "more than "}${count(total)}`;
 }
 
 function StageBar({ position: told }: { position: string }) {

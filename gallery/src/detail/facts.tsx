@@ -3,7 +3,8 @@ import { useEffect, useState } from "preact/hooks";
 import { problemFrom } from "../api/client";
 import { findSimilar } from "../api/images";
 import type { Listed, OneImage } from "../api/types";
-import { change } from "../state/listings";
+import { change } from "../state/actions";
+import { asDownload } from "../state/bulk";
 import { follow, go, hrefTo } from "../state/place";
 import { mayDelete, mayEdit } from "../state/session";
 import { tell } from "../state/toasts";
@@ -67,8 +68,6 @@ export function Facts({ image, onChange, onBuild, onRemove }: FactsProps) {
     </>
   );
 }
-
-const asDownload = (url: string) => `${url}${url.includes("?") ? "&" : "?"}download=1`;
 
 function Details({ image }: { image: OneImage }) {
   const told = image.metadata;

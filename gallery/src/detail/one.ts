@@ -1,18 +1,30 @@
 // The picture that is looked at, and its neighbours, which are asked for before they are wanted.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Problem, problemFrom } from "../api/client";
 import { getImage } from "../api/images";
 import type { OneImage } from "../api/types";
+import { returns } from "../state/connection";
+import { urlsLastMs } from "../state/session";
 
 const KEPT = 12;
-const kept = new Map<string, Promise<OneImage>>();
+
+interface Kept {
+  image: Promise<OneImage>;
+  sinceMs: number;
+}
+
+const kept = new Map<string, Kept>();
+
+/** Tell whether the addresses in it may have ended, or will soon. */
+const isOld = ({ sinceMs }: Kept) => urlsLastMs.peek() !== null && Date.now() - sinceMs > urlsLastMs.peek()!;
 
 function get(id: string): Promise<OneImage> {
   const found = kept.get(id);
-  if (found) return found;
+  if (found && !isOld(found)) return found.image;
   const asked = getImage(id);
-  kept.set(id, asked);
-  asked.catch(() => kept.delete(id));
+  kept.delete(id);
+  kept.set(id, { image: asked, sinceMs: Date.now() });
+  asked.catch(() => kept.delete(id)); // Whoever asked is told.
   const oldest = kept.keys().next().value;
   if (kept.size > KEPT && oldest !== undefined) kept.delete(oldest);
   return asked;
@@ -35,30 +47,46 @@ export function useOne(id: string, isThere: boolean): One {
     image: null,
     problem: null,
   });
+  const shown = useRef("");
   const [tries, setTries] = useState(0);
+  const lastMs = urlsLastMs.value;
+  const back = returns.value;
   useEffect(() => {
     if (!isThere) return;
     let isWanted = true;
     const show = (image: OneImage | null, problem: Problem | null) => {
-      if (isWanted) setState({ id, image, problem });
+      if (!isWanted) return;
+      shown.current = image ? id : "";
+      setState({ id, image, problem });
     };
     get(id).then(
       (image) => show(image, null),
-      (error) => show(null, problemFrom(error)),
+      (error) => {
+        const problem = problemFrom(error);
+        // What is there stays there while the service is away.
+        if (problem.status === 0 && shown.current === id) return;
+        show(null, problem);
+      },
     );
     return () => {
       isWanted = false;
     };
-  }, [id, isThere, tries]);
+  }, [id, isThere, tries, back]);
+  useEffect(() => {
+    if (!isThere || !lastMs) return;
+    // While it is looked at: its download is to work whenever it is wanted.
+    const timer = setInterval(() => setTries((old) => old + 1), lastMs + 100);
+    return () => clearInterval(timer);
+  }, [id, isThere, lastMs]);
   const isCurrent = state.id === id;
   return {
     image: isCurrent ? state.image : null,
     problem: isCurrent ? state.problem : null,
     set: (image) => {
-      kept.set(id, Promise.resolve(image));
+      kept.set(id, { image: Promise.resolve(image), sinceMs: Date.now() });
       setState({ id, image, problem: null });
     },
-    retry: () => setTries(tries + 1),
+    retry: () => setTries((old) => old + 1),
   };
 }
 

@@ -1,6 +1,6 @@
 // A picture in the trash: it is served to nobody until it is restored, so only its blur-up is shown.
 import type { Listed } from "../api/types";
-import { restore } from "../state/listings";
+import { restore } from "../state/actions";
 import { closeImage } from "../state/place";
 import { mayDelete } from "../state/session";
 import { count, moment } from "../text";
@@ -8,8 +8,7 @@ import { Trash2, Undo2 } from "../ui/icons";
 
 export function TrashedFacts({ image, onRemove }: { image: Listed; onRemove: () => Promise<void> }) {
   const bringBack = async () => {
-    await restore(image);
-    closeImage();
+    if (await restore(image)) closeImage();
   };
   return (
     <>

@@ -1,7 +1,8 @@
 // Make a variant: choose, see it and its bytes, copy its signed url.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Problem, problemFrom, problemOf, retryAfterS } from "../api/client";
+import { Problem, problemFrom, problemOf } from "../api/client";
 import { variantUrl } from "../api/images";
+import { patiently } from "../api/patience";
 import type { OneImage } from "../api/types";
 import { bytes } from "../text";
 import { ArrowLeft } from "../ui/icons";
@@ -278,13 +279,10 @@ function useMade(image: OneImage, transform: string, onPreview: (preview: Previe
 async function fetchVariant(url: string, signal: AbortSignal): Promise<Blob> {
   // As an img element asks, so that the format is the one a page would get.
   const headers = { Accept: "image/avif,image/webp,image/*,*/*;q=0.8" };
-  for (let tries = 1; ; tries += 1) {
+  const ask = async () => {
     const response = await fetch(url, { signal, headers, credentials: "same-origin" });
     if (response.ok) return response.blob();
-    const wait = response.headers.get("Retry-After");
-    const problem = problemOf(response.status, await response.text(), wait);
-    if (!problem.isPassing || tries >= TRIES) throw problem;
-    await new Promise((resolve) => setTimeout(resolve, 1000 * (retryAfterS(wait) ?? 2)));
-    signal.throwIfAborted();
-  }
+    throw problemOf(response.status, await response.text(), response.headers.get("Retry-After"));
+  };
+  return patiently(ask, { tries: TRIES, signal });
 }

@@ -2,7 +2,10 @@
 
 const NARROWEST = 0.5;
 const WIDEST = 3.2;
+/** A row that is short of pictures is not made higher than this, in heights aimed at. */
+const TALLEST = 1.6;
 
+/** `first` and `top` count from where the block begins. */
 export interface Row {
   first: number;
   count: number;
@@ -11,83 +14,82 @@ export interface Row {
   isFull: boolean;
 }
 
+export interface Shape {
+  width: number;
+  /** The height aimed at, px. */
+  target: number;
+  gap: number;
+}
+
 /** Return the ratio a picture is shown in: panoramas and strips are cut to stay readable. */
 export function shownRatio(width: number, height: number): number {
   const ratio = width > 0 && height > 0 ? width / height : 1;
   return Math.min(WIDEST, Math.max(NARROWEST, ratio));
 }
 
-/** Rows for a growing list: what is full stays as it is, so more pictures cost only themselves. */
-export class Rows {
-  readonly rows: Row[] = [];
-  private laidOut = 0;
+/** Worth it, in squares of how far a height is from the one aimed at, to end a row where one ended. */
+const STAYING = 0.06;
 
-  constructor(
-    readonly width: number,
-    private readonly target: number,
-    private readonly gap: number,
-  ) {}
-
-  get height(): number {
-    const last = this.rows[this.rows.length - 1];
-    return last ? last.top + last.height : 0;
+/**
+ * Lay out a block by itself, every row of it full, so that it sits seamlessly between blocks that
+ * are not there yet. Only the last row of the whole listing may be short.
+ *
+ * `ended` tells whether a row ended before a picture until now: those rows stay, if they can.
+ */
+export function layOut(
+  ratios: readonly number[],
+  shape: Shape,
+  isLast: boolean,
+  ended: (end: number) => boolean = () => false,
+): Row[] {
+  const rows: Row[] = [];
+  let top = 0;
+  let first = 0;
+  for (const end of breaks(ratios, shape, isLast, ended)) {
+    const full = heightOf(ratios, first, end, shape);
+    const isShort = full > shape.target * (isLast && end === ratios.length ? 1 : TALLEST);
+    const height = isShort ? shape.target : full;
+    rows.push({ first, count: end - first, top, height, isFull: !isShort });
+    top += height + shape.gap;
+    first = end;
   }
+  return rows;
+}
 
-  extend(ratios: readonly number[]): void {
-    const last = this.rows[this.rows.length - 1];
-    if (last && !last.isFull) {
-      this.rows.pop();
-      this.laidOut = last.first;
-    }
-    while (this.laidOut < ratios.length) this.add(ratios);
-  }
+function heightOf(ratios: readonly number[], first: number, end: number, { width, gap }: Shape): number {
+  let sum = 0;
+  for (let i = first; i < end; i += 1) sum += ratios[i]!;
+  return (width - gap * (end - first - 1)) / sum;
+}
 
-  private add(ratios: readonly number[]): void {
-    const first = this.laidOut;
-    let end = first;
+/** Return where rows end so that all heights together are nearest to the one aimed at. */
+function breaks(
+  ratios: readonly number[],
+  shape: Shape,
+  isLast: boolean,
+  ended: (end: number) => boolean,
+): number[] {
+  const { width, target, gap } = shape;
+  const costs = [0];
+  const from = [0];
+  for (let end = 1; end <= ratios.length; end += 1) {
+    costs[end] = Infinity;
+    from[end] = end - 1;
+    const bonus = ended(end) ? STAYING : 0;
     let sum = 0;
-    let height = Infinity;
-    while (end < ratios.length && height > this.target) {
-      sum += ratios[end]!;
-      end += 1;
-      height = (this.width - this.gap * (end - first - 1)) / sum;
-    }
-    const isFull = height <= this.target;
-    if (isFull && end - first > 1) {
-      // Without its last picture the row is taller: take what is nearer to the height aimed at.
-      const without = (this.width - this.gap * (end - first - 2)) / (sum - ratios[end - 1]!);
-      if (without - this.target < this.target - height) {
-        end -= 1;
-        height = without;
+    for (let first = end - 1; first >= 0; first -= 1) {
+      sum += ratios[first]!;
+      const height = (width - gap * (end - first - 1)) / sum;
+      const mayBeShort = isLast && end === ratios.length && height > target;
+      const cost = costs[first]! + (mayBeShort ? 0 : (height / target - 1) ** 2) - bonus;
+      if (cost < costs[end]!) {
+        costs[end] = cost;
+        from[end] = first;
       }
+      if (height < target / 2.5) break;
     }
-    const previous = this.rows[this.rows.length - 1];
-    const top = previous ? previous.top + previous.height + this.gap : 0;
-    const shown = isFull ? height : Math.min(height, this.target);
-    this.rows.push({ first, count: end - first, top, height: shown, isFull });
-    this.laidOut = end;
   }
-
-  /** Return the number of the row at this height, or of the one nearest to it. */
-  at(y: number): number {
-    let low = 0;
-    let high = this.rows.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.rows[middle]!.top <= y) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
-  rowOf(index: number): number {
-    let low = 0;
-    let high = this.rows.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (this.rows[middle]!.first <= index) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
+  const found: number[] = [];
+  for (let end = ratios.length; end > 0; end = from[end]!) found.unshift(end);
+  return found;
 }

@@ -1,25 +1,20 @@
-// The listing that belongs to the place, and what is done to its pictures.
+// The listing that belongs to the place, and its months.
 import { effect, signal, untracked } from "@preact/signals";
-import { problemFrom } from "../api/client";
-import {
-  Change,
-  deleteImage,
-  findSimilar,
-  listImages,
-  listed,
-  restoreImage,
-  updateImage,
-} from "../api/images";
-import type { Listed, OneImage } from "../api/types";
+import { Problem } from "../api/client";
+import { findSimilar, getTimeline, listImages, listed } from "../api/images";
+import { type Query } from "../api/client";
+import type { MonthCount } from "../api/types";
+import { returns } from "./connection";
 import { Fetcher, Listing } from "./listing";
 import { isFiltered, listingKey, Place, place } from "./place";
-import { hasTrash, isReady } from "./session";
-import { tell } from "./toasts";
+import { isReady } from "./session";
 
 const SIMILAR_DISTANCE = 10;
 const SIMILAR_LIMIT = 200;
 
 export const listing = signal<Listing | null>(null);
+/** The months of the listing in its order; empty where it has another one, or they are not known. */
+export const months = signal<MonthCount[]>([]);
 
 const dayAfter = (text: string) => {
   const date = new Date(`${text}T00:00:00`);
@@ -27,10 +22,9 @@ const dayAfter = (text: string) => {
   return date.toISOString();
 };
 
-/** Return the list's arguments for a place; days are the visitor's own. */
-function queryOf(at: Place): Record<string, string | number | boolean | null> {
+/** Return the list's filters for a place; days are the visitor's own. */
+function filtersOf(at: Place): Query {
   return {
-    order: at.sort || null,
     format: at.format || null,
     tag: at.tag || null,
     filename: at.name || null,
@@ -44,26 +38,49 @@ function queryOf(at: Place): Record<string, string | number | boolean | null> {
 
 function fetcherFor(at: Place): Fetcher {
   if (at.similar) {
-    return async (_page, abort) => {
-      const images = await findSimilar(at.similar, SIMILAR_DISTANCE, SIMILAR_LIMIT, abort);
-      return { images, total: images.length, totalIsExact: true, nextCursor: null };
+    return async ({ skip, limit }, abort) => {
+      const all = await findSimilar(at.similar, SIMILAR_DISTANCE, SIMILAR_LIMIT, abort);
+      const images = all.slice(skip, skip + limit);
+      return { images, total: all.length, totalIsExact: true, nextCursor: null };
     };
   }
-  const query = queryOf(at);
-  return (page, abort) => listImages({ ...query, ...page }, abort);
+  const query = { ...filtersOf(at), order: at.sort || null };
+  return ({ limit, skip, cursor }, abort) =>
+    listImages({ ...query, limit, cursor, skip: skip || null }, abort);
 }
+
+const isNewestFirst = (at: Place) => at.sort === "" || at.sort === "-createdAt";
+const isByDate = (at: Place) => isNewestFirst(at) || at.sort === "createdAt";
 
 let shownKey = "";
 
 function open(): void {
   listing.value?.end();
-  const fresh = new Listing(fetcherFor(place.value));
+  const at = place.value;
+  const fresh = new Listing(fetcherFor(at), isNewestFirst(at) && !at.similar);
+  fresh.onDrift = refresh;
   listing.value = fresh;
-  void fresh.more();
+  months.value = [];
+  void fresh.more().then(() => loadMonths(fresh));
 }
 
 export function reload(): void {
   untracked(open);
+}
+
+async function loadMonths(of: Listing): Promise<void> {
+  const at = place.value;
+  if (of !== listing.value || at.similar || of.total.value === null) return;
+  if (!isByDate(at) && of.totalIsExact.value) return;
+  try {
+    const told = await getTimeline(filtersOf(at));
+    if (of !== listing.value || !told.months) return;
+    if (!of.totalIsExact.value) of.know(told.total);
+    if (isByDate(at)) months.value = isNewestFirst(at) ? told.months.reverse() : told.months;
+  } catch (error) {
+    // Without months there is the browser's own scroll bar.
+    if (!(error instanceof Problem)) throw error;
+  }
 }
 
 effect(() => {
@@ -79,71 +96,54 @@ effect(() => {
     listing.value = null;
   }
 });
+effect(() => {
+  if (!returns.value) return;
+  untracked(() => {
+    const now = listing.value;
+    if (!now) return;
+    if (now.total.value === null) reload();
+    else now.retryFailed();
+  });
+});
 
-/** Show a picture that was just stored, where this listing would have it. */
+const SETTLE_MS = 400;
+let timer = 0;
+let isSyncing = false;
+
+/** Have the listing as the service has it now, soon: what came and went meanwhile is seen. */
+export function refresh(): void {
+  clearTimeout(timer);
+  timer = window.setTimeout(() => void sync(), SETTLE_MS);
+}
+
+async function sync(): Promise<void> {
+  const now = listing.value;
+  if (!now) return;
+  if (isSyncing) return refresh();
+  isSyncing = true;
+  try {
+    await now.sync();
+    await loadMonths(now);
+  } catch (error) {
+    // The version that was not caught up with is asked for again: state/changes.ts.
+    if (!(error instanceof Problem)) throw error;
+    onMissed();
+  } finally {
+    isSyncing = false;
+  }
+}
+
+let onMissed = () => {};
+
+/** Args: call: is told when the listing could not be brought up to date. */
+export function whenMissed(call: () => void): void {
+  onMissed = call;
+}
+
+/** Show a picture that was just stored, where this listing would have it. Throws Problem. */
 export async function showStored(id: string): Promise<void> {
   const now = listing.value;
   const at = place.value;
-  const isNewestFirst = at.sort === "" || at.sort === "-createdAt";
-  if (!now || at.view !== "pictures" || isFiltered.value || !isNewestFirst) return;
-  try {
-    now.insert(0, await listed(id));
-  } catch (error) {
-    tell(problemFrom(error).message, { kind: "problem" });
-  }
-}
-
-export async function change(id: string, what: Change): Promise<OneImage> {
-  const changed = await updateImage(id, what);
-  const shown = listing.value?.find(id);
-  const { filename, tags } = changed.metadata;
-  if (shown) listing.value?.replace({ ...shown, filename, tags });
-  return changed;
-}
-
-/** Put a picture into the trash, with a way back; or delete it, which the visitor has confirmed. */
-export async function remove(image: Pick<Listed, "imageId" | "filename">): Promise<boolean> {
-  const now = listing.value;
-  const kept = now?.find(image.imageId);
-  try {
-    const permanent = place.value.view === "trash" || !hasTrash.value;
-    await deleteImage(image.imageId, permanent);
-    const at = now?.remove(image.imageId) ?? -1;
-    if (permanent) tell(`${image.filename} was deleted.`);
-    else {
-      const run = () => void bringBack(image, { to: now, at, kept });
-      tell(`${image.filename} is in the trash.`, { action: { label: "Undo", run } });
-    }
-    return true;
-  } catch (error) {
-    tell(problemFrom(error).message, { kind: "problem" });
-    return false;
-  }
-}
-
-interface From {
-  to: Listing | null;
-  at: number;
-  kept: Listed | undefined;
-}
-
-async function bringBack(image: Pick<Listed, "imageId" | "filename">, from: From): Promise<void> {
-  try {
-    await restoreImage(image.imageId);
-    if (from.to && from.at >= 0 && from.kept) from.to.insert(from.at, from.kept);
-    tell(`${image.filename} is back.`);
-  } catch (error) {
-    tell(problemFrom(error).message, { kind: "problem" });
-  }
-}
-
-/** Take a picture out of the trash. */
-export async function restore(image: Pick<Listed, "imageId" | "filename">): Promise<void> {
-  try {
-    await restoreImage(image.imageId);
-    listing.value?.remove(image.imageId);
-    tell(`${image.filename} is back among the pictures.`);
-  } catch (error) {
-    tell(problemFrom(error).message, { kind: "problem" });
-  }
+  if (!now || at.view !== "pictures" || isFiltered.value || !isNewestFirst(at)) return;
+  now.insert(0, await listed(id));
 }

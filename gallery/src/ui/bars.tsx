@@ -1,10 +1,8 @@
 // Charts as plain SVG and HTML, read by screen readers as tables and lists.
 import type { Month } from "../api/types";
-import { bytes, count, plural } from "../text";
+import { bytes, count, middleOf, monthName, plural } from "../text";
 
-const months = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric" });
 const short = new Intl.DateTimeFormat(undefined, { month: "short" });
-const dateOf = (month: string) => new Date(`${month}-15T12:00:00`);
 
 const HEIGHT = 160;
 const SHOWN_MONTHS = 24;
@@ -16,7 +14,7 @@ function filled(given: Month[]): Month[] {
   if (!latest) return [];
   const earliest = [...known.keys()].sort()[0]!;
   const found: Month[] = [];
-  const date = dateOf(latest);
+  const date = middleOf(latest);
   while (found.length < SHOWN_MONTHS) {
     const month = `${date.getFullYear()}-${String(date.getMonth() + 1).padStart(2, "0")}`;
     found.unshift(known.get(month) ?? { month, files: 0, bytes: 0 });
@@ -39,7 +37,7 @@ export function MonthBars({ data }: { data: Month[] }) {
           const x = i * step + (step - width) / 2;
           return (
             <rect key={month} x={x} y={HEIGHT / 4 - height} width={width} height={height}>
-              <title>{`${months.format(dateOf(month))}: ${plural(files, "picture")}`}</title>
+              <title>{`${monthName(month)}: ${plural(files, "picture")}`}</title>
             </rect>
           );
         })}
@@ -49,7 +47,7 @@ export function MonthBars({ data }: { data: Month[] }) {
           <span key={month}>
             {(shown.length - 1 - i) % Math.ceil(shown.length / 12) === 0 && (
               <>
-                {short.format(dateOf(month))}
+                {short.format(middleOf(month))}
                 {(month.endsWith("-01") || i === 0) && <small>{month.slice(0, 4)}</small>}
               </>
             )}
@@ -68,7 +66,7 @@ export function MonthBars({ data }: { data: Month[] }) {
         <tbody>
           {shown.map((each) => (
             <tr key={each.month}>
-              <th scope="row">{months.format(dateOf(each.month))}</th>
+              <th scope="row">{monthName(each.month)}</th>
               <td>{count(each.files)}</td>
               <td>{bytes(each.bytes)}</td>
             </tr>

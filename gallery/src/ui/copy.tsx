@@ -10,7 +10,7 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // Inside the dialog: what is outside of it cannot be selected.
+    // Not a secure page, or not allowed: by a selection, then. Inside the dialog: what is outside of it cannot be selected.
     const field = document.createElement("textarea");
     field.value = text;
     field.className = "sr-only";
@@ -23,16 +23,22 @@ async function copy(text: string, near: HTMLElement): Promise<boolean> {
 }
 
 interface CopyProps {
-  text: string;
+  /** It, or what makes it when it is wanted. */
+  text: string | (() => Promise<string>);
   label: string;
   isSmall?: boolean;
+  isDisabled?: boolean;
+  /** Whether its name may be left out where there is little room. */
+  isAction?: boolean;
 }
 
-export function CopyButton({ text, label, isSmall }: CopyProps) {
+export function CopyButton({ text, label, isSmall, isDisabled, isAction }: CopyProps) {
   const [isDone, setDone] = useState(false);
   const button = useRef<HTMLButtonElement>(null);
   const onClick = async () => {
-    const isCopied = await copy(text, button.current!.parentElement!);
+    const wanted = typeof text === "string" ? text : await text();
+    if (!wanted) return;
+    const isCopied = await copy(wanted, button.current!.parentElement!);
     button.current?.focus();
     if (!isCopied) return tell("The browser does not let this page copy.", { kind: "problem" });
     setDone(true);
@@ -44,11 +50,12 @@ export function CopyButton({ text, label, isSmall }: CopyProps) {
       ref={button}
       class={isSmall ? "icon-button small" : "button"}
       aria-label={isSmall ? label : undefined}
-      title={isSmall ? label : undefined}
+      title={isSmall || isAction ? label : undefined}
+      disabled={isDisabled}
       onClick={onClick}
     >
       <Icon size={isSmall ? 14 : 16} aria-hidden="true" />
-      {!isSmall && <span>{isDone ? "Copied" : label}</span>}
+      {!isSmall && <span class={isAction ? "action-name" : undefined}>{isDone ? "Copied" : label}</span>}
       {isSmall && (
         <span class="sr-only" role="status">
           {isDone ? "Copied" : ""}

@@ -1,6 +1,7 @@
 // The icons that are used, from Lucide.
 export {
   ArrowLeft,
+  ArrowUp,
   Check,
   ChevronLeft,
   ChevronRight,
@@ -18,7 +19,9 @@ export {
   RotateCcw,
   ScanSearch,
   Search,
+  SquareCheckBig,
   Sun,
+  Tag,
   Trash2,
   Undo2,
   Upload,

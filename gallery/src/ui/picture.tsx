@@ -5,6 +5,7 @@ import { thumbHashToRGBA } from "thumbhash";
 import { retryAfterS } from "../api/client";
 import type { Thumbnail } from "../api/types";
 import { isFlying } from "../grid/scrolling";
+import { endings } from "../state/renewal";
 
 const TRIES = 12;
 const WAIT_S = 2;
@@ -52,10 +53,14 @@ export function srcset(thumbnails: Thumbnail[], width: number, height: number): 
 type Phase = "waiting" | "shown" | "broken";
 
 export function Picture(props: PictureProps) {
-  const { thumbnails, fallback, hash, alt, width, height, shownWidth, isEager } = props;
+  const { hash, alt, width, height, shownWidth, isEager } = props;
   const [phase, setPhase] = useState<Phase>("waiting");
   const [attempt, setAttempt] = useState(0);
   const isWanted = useWanted(isEager ?? false);
+  // What is shown is not loaded again because its address is another one by now.
+  const told = useRef(props);
+  if (phase !== "shown") told.current = props;
+  const { thumbnails, fallback } = told.current;
   const timer = useRef(0);
   const alive = useRef(true);
   useEffect(() => {
@@ -70,8 +75,9 @@ export function Picture(props: PictureProps) {
     const source = (event.currentTarget as HTMLImageElement).currentSrc || fallback;
     const wait = attempt < TRIES ? await secondsToWait(source) : null;
     if (!alive.current) return;
-    if (wait === null) setPhase("broken");
-    else timer.current = window.setTimeout(() => setAttempt(attempt + 1), wait * 1000);
+    if (wait === null) return setPhase("broken");
+    setPhase("waiting");
+    timer.current = window.setTimeout(() => setAttempt(attempt + 1), wait * 1000);
   };
   const last = thumbnails[thumbnails.length - 1];
   return (
@@ -112,11 +118,15 @@ async function secondsToWait(source: string): Promise<number | null> {
   try {
     const response = await fetch(source, { credentials: "same-origin" });
     if (response.ok) return 0;
+    if (response.status === 403) {
+      endings.value += 1;
+      return WAIT_S;
+    }
     if (response.status !== 503 && response.status !== 429) return null;
     const told = retryAfterS(response.headers.get("Retry-After")) ?? WAIT_S;
     // Spread out, or all that were refused together would be so again.
     return Math.min(LONGEST_WAIT_S, told * (0.5 + Math.random()));
   } catch {
-    return WAIT_S;
+    return WAIT_S; // It does not answer: as long as that is so, the blur-up is shown.
   }
 }

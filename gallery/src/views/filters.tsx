@@ -2,10 +2,11 @@
 import { useEffect } from "preact/hooks";
 import { listing } from "../state/listings";
 import { clearFilters, go, isFiltered, place } from "../state/place";
+import { isSelecting, startSelecting } from "../state/selection";
 import { session } from "../state/session";
 import { knownTags, loadTags } from "../state/tags";
 import { bytes, count, day } from "../text";
-import { X } from "../ui/icons";
+import { SquareCheckBig, X } from "../ui/icons";
 import { Popover } from "../ui/popover";
 
 const ORDERS: [string, string][] = [
@@ -42,8 +43,19 @@ export function Filters() {
           Clear
         </button>
       )}
+      <SelectButton />
       {!at.similar && <Order />}
     </div>
+  );
+}
+
+function SelectButton() {
+  if (!listing.value?.total.value || isSelecting.value) return null;
+  return (
+    <button class="chip select" onClick={startSelecting}>
+      <SquareCheckBig size={15} aria-hidden="true" />
+      Select
+    </button>
   );
 }
 

@@ -1,31 +1,20 @@
 // The grid with what belongs to it: filters, and what to say when there is nothing to show.
-import type { Listed } from "../api/types";
-import { Grid, useReturnOfFocus } from "../grid/grid";
+import { Grid } from "../grid/grid";
 import { Listing } from "../state/listing";
-import { listing, reload, remove } from "../state/listings";
+import { listing, reload } from "../state/listings";
 import { clearFilters, isFiltered, place } from "../state/place";
-import { hasTrash, mayDelete, mayUpload, session } from "../state/session";
+import { mayUpload, session } from "../state/session";
 import { bytes, plural } from "../text";
-import { confirmed } from "../ui/confirm";
-import { CircleAlert, Images, Search, Trash2 } from "../ui/icons";
+import { ArrowUp, CircleAlert, Images, Search, Trash2 } from "../ui/icons";
 import { Notice } from "../ui/notice";
+import { selected } from "../state/selection";
+import { askAndRemove, askAndRemoveAll } from "./deleting";
 import { Filters, SimilarTo } from "./filters";
+import { SelectionBar } from "./selection";
 import { UploadButton } from "./uploads";
-
-/** Delete, after asking where there is no way back. Return whether it was done. */
-export async function askAndRemove(image: Pick<Listed, "imageId" | "filename">): Promise<boolean> {
-  if (!mayDelete.value) return false;
-  const isForEver = place.peek().view === "trash" || !hasTrash.value;
-  if (isForEver) {
-    const text = `${image.filename} cannot be brought back.`;
-    if (!(await confirmed("Delete for ever?", text, "Delete"))) return false;
-  }
-  return remove(image);
-}
 
 export function Pictures() {
   const now = listing.value;
-  useReturnOfFocus(now);
   const isTrash = place.value.view === "trash";
   return (
     <main class="pictures" id="main" tabIndex={-1}>
@@ -33,8 +22,25 @@ export function Pictures() {
       <SimilarTo />
       <Filters />
       {isTrash && <TrashNote />}
+      {now && <Fresh listing={now} />}
       {now && <Shown listing={now} isTrash={isTrash} />}
+      <SelectionBar />
     </main>
+  );
+}
+
+/** Says that pictures have come at the top, where the page is scrolled further down. */
+function Fresh({ listing: now }: { listing: Listing }) {
+  const fresh = now.fresh.value;
+  return (
+    <div class="fresh" role="status">
+      {fresh > 0 && (
+        <button class="button" onClick={() => scrollTo({ top: 0 })}>
+          <ArrowUp size={16} aria-hidden="true" />
+          {fresh >= MANY ? `More than ${MANY} new pictures` : plural(fresh, "new picture")}
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -51,7 +57,7 @@ function TrashNote() {
 function Shown({ listing: now, isTrash }: { listing: Listing; isTrash: boolean }) {
   const problem = now.problem.value;
   const total = now.total.value;
-  if (problem && !now.ids.length) {
+  if (problem && !now.count) {
     return (
       <Notice icon={<CircleAlert size={28} />} title="The pictures could not be listed" isProblem>
         <p>{problem.message}</p>
@@ -62,13 +68,14 @@ function Shown({ listing: now, isTrash }: { listing: Listing; isTrash: boolean }
     );
   }
   if (total === null) return <Waiting />;
-  if (now.version.value >= 0 && !now.ids.length && now.isComplete) return <Nothing isTrash={isTrash} />;
+  if (now.version.value >= 0 && !now.count && now.isComplete) return <Nothing isTrash={isTrash} />;
   return (
     <>
       <Grid
         listing={now}
         label={isTrash ? "Pictures in the trash" : "Pictures"}
         onDelete={(image) => void askAndRemove(image)}
+        onDeleteSelected={() => void askAndRemoveAll([...selected.value.values()])}
       />
       {problem && (
         <p class="more-problem" role="alert">
@@ -83,6 +90,8 @@ function Shown({ listing: now, isTrash }: { listing: Listing; isTrash: boolean }
   );
 }
 
+/** So many of the newest are looked at. */
+const MANY = 60;
 const PLACEHOLDERS = [1.5, 0.75, 1.33, 1.5, 1, 1.78, 0.67, 1.5, 1.33, 1, 1.5, 0.75, 1.6, 1.33];
 
 function Waiting() {

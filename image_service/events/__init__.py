@@ -1,0 +1,5 @@
+"""Events for other services: docs/events.md."""
+
+from .provider import EventsProvider
+
+__all__ = ["EventsProvider"]

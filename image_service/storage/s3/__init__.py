@@ -1,0 +1,8 @@
+"""Originals on S3-compatible object storage; needs the extra `s3`."""
+
+from .access import Access
+from .bucket import Bucket
+from .create import check_buckets, create_s3_store, open_bucket
+from .store import S3Store
+
+__all__ = ["Access", "Bucket", "S3Store", "check_buckets", "create_s3_store", "open_bucket"]

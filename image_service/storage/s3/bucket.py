@@ -1,0 +1,202 @@
+"""A bucket: obstore's calls, bounded in time, and its errors as ours.
+
+What it asks blocks its native thread without Python's lock, and without anything that eventlet has
+replaced: clients in Python wait for locks of the standard library's modules, which are green here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from ...domain.blocks import BLOCK_BYTES
+from ...domain.bucket_url import BucketUrl
+from ...errors import StorageUnavailable
+from .access import Access
+from .problems import AlreadyThere, patiently, translated
+from .ranged import CutShort, Part, RangedFile
+
+_PART_BYTES = 8 * 1024 * 1024
+_PARTS_AT_ONCE = 4
+_LISTED_AT_ONCE = 1000
+_PROBES = ".probe/"
+_SHA256 = "sha256"
+
+
+class Listed(NamedTuple):
+    """An object as listings tell it."""
+
+    key: str
+    size_bytes: int
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object without its bytes. notes: the metadata that it was stored with."""
+
+    size_bytes: int
+    modified: datetime
+    notes: Mapping[str, str]
+
+
+class Bucket:
+    """What is below one prefix of one bucket. Keys here are those without the prefix.
+
+    Its methods raise FileNotFoundError, StorageFull and StorageUnavailable.
+    """
+
+    def __init__(self, url: BucketUrl, access: Access) -> None:
+        """Raises: StorageUnavailable where the extra `s3` is missing."""
+        try:
+            import obstore
+            from obstore.store import S3Store as Store
+        except ImportError:
+            raise StorageUnavailable(
+                "object storage needs an extra: pip install 'image-service[s3]'"
+            ) from None
+        self.url = url
+        self._access = access
+        self._obs: Any = obstore
+        with translated():
+            self._store: Any = Store(
+                url.bucket, prefix=url.prefix or None, **access.options(url.bucket)
+            )
+
+    def put(self, key: str, data: bytes, notes: Mapping[str, str] | None = None) -> None:
+        """Store an object, in the place of any other of its key; it is there when this returns."""
+        with translated():
+            self._obs.put(self._store, key, data, attributes=dict(notes or {}), use_multipart=False)
+
+    def put_new(self, key: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> None:
+        """Store an object that is new, and see that all of it is there.
+
+        One of the same bytes that is there already is taken for it: of a try whose answer was
+        lost, say. Large ones go in parts, as which no server looks whether a key is taken.
+        Raises: StorageUnavailable where other bytes have the key.
+        """
+        attributes = {**notes, _SHA256: sha256.hex()}
+        try:
+            # The library tries again what may be done twice; this may, since the key is ours.
+            patiently(self._access.retry_s)(self._create, key, data, attributes)
+        except AlreadyThere:
+            if self.read(key) != data:
+                raise StorageUnavailable("another object has the key of this one") from None
+        try:
+            size_bytes = self.find(key).size_bytes
+        except FileNotFoundError:
+            size_bytes = -1
+        if size_bytes != len(data):
+            raise StorageUnavailable("the object storage did not keep what was stored")
+
+    def _create(self, key: str, data: bytes, attributes: dict[str, str]) -> None:
+        how: dict[str, Any] = {"mode": "create", "use_multipart": False}
+        if len(data) >= self._access.multipart_bytes:
+            how = {"chunk_size": _PART_BYTES, "max_concurrency": _PARTS_AT_ONCE}
+            how["use_multipart"] = True
+        with translated():
+            self._obs.put(self._store, key, data, attributes=attributes, **how)
+
+    def find(self, key: str) -> Found:
+        """Look at an object."""
+        with translated():
+            result = self._obs.get(self._store, key, options={"head": True})
+            meta = result.meta
+            return Found(meta["size"], meta["last_modified"], dict(result.attributes))
+
+    def has(self, key: str) -> bool:
+        """Tell whether there is an object."""
+        try:
+            self.find(key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def read(self, key: str) -> bytes:
+        """Return all bytes of an object."""
+        return self.open(key).read()
+
+    def open(self, key: str) -> RangedFile:
+        """Open an object; its beginning is read."""
+        return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.retry_s)
+
+    def _part(self, key: str, start: int, stop: int) -> Part:
+        with translated():
+            try:
+                result = self._obs.get(self._store, key, options={"range": (start, stop)})
+            except self._obs.exceptions.BaseError as exc:
+                if start or not _is_empty(str(exc)):
+                    raise
+                result = self._obs.get(self._store, key)
+            return Part(result.meta["size"], _chunks(result))
+
+    def listed(self, under: str = "", after: str = "") -> Iterator[Listed]:
+        """Yield the objects below a folder, in order, from those on that follow a key."""
+        with translated():
+            found = iter(
+                self._obs.list(
+                    self._store, prefix=under.rstrip("/") or None, offset=after or None,
+                    chunk_size=_LISTED_AT_ONCE,
+                )
+            )  # fmt: skip
+        while True:
+            with translated():
+                some = next(found, None)
+            if some is None:
+                return
+            for meta in some:
+                yield Listed(meta["path"], meta["size"], meta["last_modified"])
+
+    def copy(self, key: str, to: str) -> None:
+        """Have the server copy an object."""
+        with translated():
+            self._obs.copy(self._store, key, to)
+
+    def remove(self, keys: Sequence[str]) -> None:
+        """Remove objects, the first one first; those that are not there are no error."""
+        with translated():
+            self._obs.delete(self._store, list(keys))
+
+    def signed_url(self, key: str, ttl_s: float) -> str:
+        """Return an address under which anybody can read an object for so long."""
+        with translated():
+            url: str = self._obs.sign(self._store, "GET", key, timedelta(seconds=ttl_s))
+            return url
+
+    def check(self) -> None:
+        """Write, read and remove a probe."""
+        key, content = f"{_PROBES}{secrets.token_hex(8)}", secrets.token_bytes(64)
+        self.put(key, content)
+        try:
+            if self.read(key) != content:
+                raise StorageUnavailable("a probe reads back other bytes than were written")
+        except FileNotFoundError:
+            raise StorageUnavailable("a probe that was written is not there") from None
+        finally:
+            self.remove([key])
+
+    def check_listing(self) -> None:
+        """See whether the bucket is there and may be listed."""
+        next(self.listed(_PROBES), None)
+
+
+def _chunks(result: Any) -> Iterator[bytes]:
+    """Yield the bytes of an answer as they come."""
+    stream = iter(result.stream(min_chunk_size=BLOCK_BYTES))
+    while True:
+        try:
+            with translated():
+                chunk = next(stream, None)
+        except (FileNotFoundError, StorageUnavailable):
+            raise CutShort from None
+        if chunk is None:
+            return
+        yield bytes(chunk)
+
+
+def _is_empty(text: str) -> bool:
+    """Tell whether an error means that a range is asked of an object without bytes."""
+    return "416" in text or "InvalidRange" in text

@@ -1,0 +1,118 @@
+"""The settings of object storage, and who asks for it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service.config import ConfigError, read_settings
+from image_service.domain.bucket_url import BucketUrl
+from image_service.settings import Settings
+from image_service.storage.s3 import Access
+
+S3 = {"s3_originals": "s3://bucket/a/b"}
+
+
+def settings(**config: Any) -> Settings:
+    return read_settings({**S3, **config}, Path("/srv/images"))
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine that says nothing about who asks."""
+    for name in (
+        "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE", "REGION",
+        "DEFAULT_REGION", "CONFIG_FILE", "SHARED_CREDENTIALS_FILE",
+    ):  # fmt: skip
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    return tmp_path / ".aws"
+
+
+@pytest.mark.parametrize(
+    ("text", "bucket", "prefix"),
+    [
+        ("s3://bucket", "bucket", ""),
+        ("s3://bucket/", "bucket", ""),
+        (" s3://my.bucket-1/a/b_c/ ", "my.bucket-1", "a/b_c"),
+    ],
+)
+def test_an_address_names_bucket_and_prefix(text: str, bucket: str, prefix: str) -> None:
+    assert BucketUrl.parse(text) == BucketUrl(bucket, prefix)
+    assert BucketUrl.parse(str(BucketUrl.parse(text))) == BucketUrl(bucket, prefix)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "bucket", "s3://", "s3://x", "http://b/c", "s3://bucket/a//b", "s3://bucket/../x",
+     "s3://bucket/.", "s3://key:secret@bucket/x", "s3://bucket/a?b", "s3://bücket/x"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="s3://bucket"):
+        BucketUrl.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"s3_originals": "bucket"}, "s3_originals.*s3://bucket"),
+        ({"s3_endpoint_url": "s3.example.com"}, "s3_endpoint_url"),
+        ({"s3_endpoint_url": "https://key:geheim@s3.example.com"}, "s3_access_key_id"),
+        ({"s3_access_key_id": "geheim"}, "set both"),
+        ({"s3_archive": "s3://bucket/a/b"}, "another bucket"),
+        ({"accel_prefix": "/_files"}, "url_redirect"),
+        ({"archive_dir": "/mnt/cold"}, "s3_archive"),
+        ({"s3_originals": "", "url_redirect": True}, "needs s3_originals"),
+        ({"s3_originals": "", "s3_archive": "s3://cold"}, "needs s3_originals"),
+        ({"s3_timeout_s": 0}, "s3_timeout_s"),
+        ({"s3_addressing": "host"}, "s3_addressing"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_and_no_secret_with_it(
+    config: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        settings(**config)
+    assert re.search(told, str(caught.value))
+    assert "geheim" not in str(caught.value)
+
+
+def test_settings_come_before_environment_and_files(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "credentials").write_text(
+        "[default]\naws_access_key_id = file\naws_secret_access_key = x\n"
+        "[other]\naws_access_key_id = other\naws_secret_access_key = y\naws_session_token = t\n"
+    )
+    (home / "config").write_text("[profile other]\nregion = eu-west-1\n")
+    assert Access.of(settings()).key_id == "file"
+    monkeypatch.setenv("AWS_PROFILE", "other")
+    found = Access.of(settings())
+    assert (found.key_id, found.secret, found.session_token) == ("other", "y", "t")
+    assert found.region == "eu-west-1"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "z")
+    found = Access.of(settings())
+    assert (found.key_id, found.secret, found.session_token) == ("environment", "z", "")
+    mine = settings(s3_access_key_id="mine", s3_secret_access_key="m", s3_region="r")
+    found = Access.of(mine)
+    assert (found.key_id, found.secret, found.region) == ("mine", "m", "r")
+
+
+def test_without_any_the_library_looks_for_a_role() -> None:
+    assert "access_key_id" not in Access.of(settings()).options("bucket")
+
+
+def test_a_bucket_can_be_a_part_of_the_hosts_name() -> None:
+    access = Access.of(settings(s3_endpoint_url="https://s3.x.com:9", s3_addressing="virtual"))
+    assert access.options("bucket")["endpoint"] == "https://bucket.s3.x.com:9"
+
+
+def test_secrets_are_not_in_what_is_printed() -> None:
+    made = settings(s3_access_key_id="geheim", s3_secret_access_key="geheim")
+    assert "geheim" not in repr(made)
+    assert "geheim" not in repr(Access.of(made))
