@@ -77,9 +77,9 @@ class Load:
     @property
     def dollars(self) -> float:
         """Of object storage, a month."""
-        # An upload is a PUT and a HEAD.
+        # An upload is a PUT and a HEAD; an original of 2 MB is read by two GETs.
         puts = self.uploads / PEAK * MONTH_S * PUT
-        gets = (self.uploads + self.renders) / PEAK * MONTH_S * GET
+        gets = (self.uploads + 2 * self.renders) / PEAK * MONTH_S * GET
         return self.images * ORIGINAL_BYTES / 1e9 * GB_MONTH + puts + gets
 
 
