@@ -3,10 +3,12 @@
 FROM python:3.13.9-slim-bookworm AS build
 
 WORKDIR /src
+# heic and otel may be added: docker build --build-arg EXTRAS=fast,s3,postgres,heic .
+ARG EXTRAS=fast,s3,postgres
 RUN python -m venv /opt/image-service
 COPY constraints.txt setup.cfg setup.py pyproject.toml README.md LICENSE ./
 COPY image_service ./image_service
-RUN /opt/image-service/bin/pip install --no-cache-dir --constraint constraints.txt '.[fast,postgres]'
+RUN /opt/image-service/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 
 
 FROM python:3.13.9-slim-bookworm

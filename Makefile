@@ -66,6 +66,7 @@ docs: venv ## write what pages say that is made from the code and config.yaml
 	@$(VENV_PYTHON) -m scripts.cli_docs
 	@$(VENV_PYTHON) -m scripts.http_docs
 	@$(VENV_PYTHON) -m scripts.rpc_docs
+	@$(VENV_PYTHON) -m scripts.sizing
 
 site: venv ## build the documentation as a site in .run/site
 	@NO_MKDOCS_2_WARNING=1 $(VENV_PYTHON) -m mkdocs build --quiet
@@ -86,6 +87,8 @@ lint: venv ## check style, types and the direction of imports
 	@$(VENV_PYTHON) -m scripts.cli_docs --check
 	@$(VENV_PYTHON) -m scripts.http_docs --check
 	@$(VENV_PYTHON) -m scripts.rpc_docs --check
+	@$(VENV_PYTHON) -m scripts.sizing --check
+	@$(VENV_PYTHON) -m scripts.check_units
 
 format: venv ## let ruff lay out the code
 	@.venv/bin/ruff check --fix-only --quiet .

@@ -17,7 +17,7 @@ from nameko.cli.main import setup_yaml_parser
 from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
-from . import native
+from . import native, systemd
 from .backends import postgres_options
 from .broker_check import StartError, broker_name, check_broker
 from .catalogue.postgres import check_server
@@ -98,6 +98,7 @@ def serve(
         "image_service is ready: RPC on %s, HTTP on %s", broker_name(config), settings.url_prefix
     )
     ready()
+    systemd.tell_ready()
     runner.wait()
 
 

@@ -14,6 +14,9 @@ from alembic import command  # noqa: E402
 from alembic.config import Config  # noqa: E402
 from alembic.migration import MigrationContext  # noqa: E402
 from alembic.script import ScriptDirectory  # noqa: E402
+from alembic.util import CommandError  # noqa: E402
+
+from ..errors import StorageUnavailable  # noqa: E402
 
 _LOCK = 0x696D6700
 
@@ -22,6 +25,8 @@ def upgrade(engine: sa.Engine) -> None:
     """Apply the migrations that are missing.
 
     On SQLite the caller holds whatever lock keeps others out; PostgreSQL has one for that.
+
+    Raises: StorageUnavailable where the catalogue is of a newer version.
     """
     config = _config()
     head = ScriptDirectory.from_config(config).get_current_head()
@@ -34,7 +39,13 @@ def upgrade(engine: sa.Engine) -> None:
             if _revision(connection) == head:
                 return
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as exc:  # a revision that this version does not know
+            raise StorageUnavailable(
+                "its catalogue was made by a newer version of the service: install that one, or "
+                "restore a backup that is older"
+            ) from exc
         connection.commit()
 
 

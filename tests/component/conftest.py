@@ -32,6 +32,7 @@ def new_catalogue(request: pytest.FixtureRequest) -> Callable[[], dict[str, Any]
 
     return new
 
+
 conformity.watch()
 
 

@@ -56,6 +56,13 @@ def test_preparing_again_changes_nothing(catalogue: SqlCatalogue) -> None:
     assert catalogue.get(image.id) == image
 
 
+def test_a_catalogue_of_a_newer_version_is_told_as_such(catalogue: SqlCatalogue) -> None:
+    with catalogue._engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageUnavailable, match="made by a newer version of the service"):
+        catalogue.prepare()
+
+
 def test_what_was_there_before_there_were_counts_is_counted(catalogue: SqlCatalogue) -> None:
     living = [new_image(tags=tags) for tags in (("a", "ß"), ("a",), ())]
     trashed = new_image(tags=("b",))

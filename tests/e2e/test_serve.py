@@ -69,6 +69,23 @@ def test_it_starts_says_so_and_stops_cleanly(site: Site, number: int) -> None:
     assert not list((site.uploads / ".tmp").iterdir())
 
 
+def test_systemd_hears_when_it_is_ready(site: Site, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(60)
+        process = site.start(NOTIFY_SOCKET=str(tmp_path / "notify"))
+        try:
+            assert b"READY=1" in listener.recv(1000).split(b"\n")
+            assert site.status("/readyz") == 200
+            assert stop(process) == 0
+        finally:
+            process.kill()
+            process.wait()
+        listener.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            listener.recv(1000)
+
+
 def test_real_photos_go_in_by_rpc_and_come_back_by_url(site: Site) -> None:
     assert PHOTOS
     with site.running(), site.rpc() as rpc:
