@@ -23,7 +23,7 @@ from benchmarks.stats import Spread, rounded, rounds
 from image_service.catalogue import SqlCatalogue
 from image_service.catalogue.migrate import upgrade
 from image_service.catalogue.records import to_row
-from image_service.catalogue.sqlite import create_sqlite_writer
+from image_service.catalogue.sqlite import open_sqlite
 from image_service.catalogue.tables import images
 from image_service.domain.fingerprint import Fingerprint
 from image_service.domain.formats import Format
@@ -79,12 +79,10 @@ def analysis(photos: Sequence[Path], count: int, limit_s: float) -> dict[str, li
 def similar(folder: Path) -> dict[int, list[float]]:
     """Return the wall time of questions at each distance, in ms, among a million images."""
     folder.mkdir(parents=True, exist_ok=True)
-    engine = create_sqlite_writer(folder / "catalogue.sqlite3", timeout_s=10)
-    catalogue = SqlCatalogue(
-        engine, prepare=lambda: upgrade(engine), holder="", is_alive=lambda _: False
-    )
+    transactions = open_sqlite(folder / "catalogue.sqlite3", timeout_s=10, prepare=upgrade)
+    catalogue = SqlCatalogue(transactions)
     catalogue.prepare()
-    asked = _seed(engine)
+    asked = _seed(transactions.writer)
     found: dict[int, list[float]] = {}
     for distance in DISTANCES:
         found[distance] = []

@@ -31,6 +31,7 @@ from .errors import (
     ChecksumMismatch,
     ImageServiceError,
     QuotaExceeded,
+    StorageUnavailable,
     UnsupportedFormat,
 )
 from .removals import Owed, discard, request_key
@@ -118,11 +119,16 @@ class Additions:
 
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
-        self._catalogue.begin_request(request)
+        abandon = functools.partial(self._catalogue.abandon_request, request)
+        try:
+            self._catalogue.begin_request(request)
+        except StorageUnavailable:
+            self._owed.attempt(abandon)  # whether it is marked is not known
+            raise
         try:
             return self._add(upload, request)
         except BaseException:
-            self._owed.attempt(functools.partial(self._catalogue.abandon_request, request))
+            self._owed.attempt(abandon)
             raise
 
     def _add(self, upload: _Upload, *requests: RequestKey) -> Image:

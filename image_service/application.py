@@ -39,6 +39,7 @@ from .sight.meters import Meters
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
 from .storage.s3 import S3Store
+from .upkeep import Upkeep
 from .variants import Variant, Variants
 from .verify import Verifier
 
@@ -185,13 +186,14 @@ class Application:
             report=self._notices.add,
         )
         self.scrub = self._off_hub("scrub", scrub)
+        upkeep = Upkeep(manager, scrub, self._backends.turns, interval_s=settings.sweep_interval_s)
+        self.upkeep = self._off_hub("upkeep", upkeep)
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
         self.outgoing: Outgoing | None = None
         if settings.events:
             outgoing = Outgoing(self._backends.catalogue.outbox, self._backends.turn("events"))
             self.outgoing = self._off_hub("outgoing", outgoing)
         self._integrity = scrub
-        self._signing = self._off_hub("storage", cast(Any, store))
         self.health = Health(checks, timeout_s=_HEALTH_TIMEOUT_S)
         self._follow()
 
@@ -228,8 +230,8 @@ class Application:
         """Return an address of a blob past this service for a while, "" where it has none."""
         if not isinstance(self.store, S3Store):
             return ""
-        url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
-        return url
+        signing = self._off_hub("storage", self.store)
+        return signing.signed_url(name, self.settings.url_redirect_ttl_s)
 
     def stop(self) -> None:
         """End the workers and let go of the store."""

@@ -12,15 +12,21 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .catalogue import SqlCatalogue
+from .catalogue.copies import copy_postgres, copy_sqlite
+from .catalogue.database import Database
+from .catalogue.holders import KernelHolder
+from .catalogue.journal import SqlJournal
+from .catalogue.leases import SqlLease
 from .catalogue.migrate import upgrade
 from .catalogue.outbox import Announcer
+from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
 from .catalogue.reserve import Reserve
-from .catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from .catalogue.sqlite import open_sqlite
+from .catalogue.turns import SqlTurn
 from .domain.events import Turn
 from .domain.image import image_id_of
 from .settings import Settings
-from .storage import FileTurn, HostLock, LeaseBook, LocalStore
+from .storage import FileTurn, HostLock, Lease, LeaseBook, LocalStore
 from .storage.journal import LocalJournal
 from .storage.s3 import S3Store, create_s3_store
 
@@ -29,13 +35,18 @@ CATALOGUE_FILE = "catalogue.sqlite3"
 
 Store = LocalStore | S3Store
 """Where originals are."""
+Told = Callable[[float], object]
+"""Is told of each transaction that wrote, and how many seconds it took."""
 
 _NAMES_LOOKED_AT = 1000
+_TURN_TTL_S = 30.0
 
 
 def has_catalogue(settings: Settings) -> bool:
-    """Tell whether there is a store already where settings say."""
-    return (settings.state_path / CATALOGUE_FILE).is_file()
+    """Tell, without opening anything, whether there may be a store where settings say."""
+    folder = settings.state_path
+    # Of one in PostgreSQL there is a folder on this machine, once it has been used from here.
+    return folder.is_dir() if settings.catalogue_url else (folder / CATALOGUE_FILE).is_file()
 
 
 class Backends:
@@ -46,11 +57,13 @@ class Backends:
         settings: Settings,
         *,
         min_free_bytes: int = 0,
-        committed: Callable[[float], object] = lambda _: None,
+        committed: Told = lambda _: None,
+        finds_images: bool = False,
     ) -> None:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
-        committed: see SqlCatalogue.
+        committed: see Transactions.
+        finds_images: whether images are added that this process has not stored: a rebuild's.
         Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
@@ -58,10 +71,21 @@ class Backends:
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
-        self.store = self._create_store(min_free_bytes)
         self.catalogue_file = folder / CATALOGUE_FILE
         self.announcer = Announcer(_now_ms if settings.events else None)
-        self.catalogue = self._create_catalogue(committed)
+        self._options = postgres_options(settings)
+        if self._options:
+            transactions = open_postgres(self._options, committed=committed)
+            lease = SqlLease(transactions, ttl_s=settings.lease_ttl_s)
+            self._database = Database(transactions, lease)
+        else:
+            self._database = _open_sqlite(settings, self._leases, self._lease, committed)
+        journal = self._shared_journal()
+        self.store = self._create_store(min_free_bytes, journal)
+        self.catalogue = self._database.catalogue(
+            None if finds_images else journal, events=self.announcer
+        )
+        self.turns = self._database.turns
 
     def claim(self) -> None:
         """Keep other machines out. Raises: StorageUnavailable when one is at it; OSError."""
@@ -80,10 +104,27 @@ class Backends:
 
     def turn(self, name: str) -> Turn:
         """Return the turn of this name, which one process on this catalogue has at a time."""
+        if self._options:
+            return SqlTurn(self.turns, name, ttl_s=_TURN_TTL_S)
         return FileTurn(self._settings.state_path / f"{name}.turn")
+
+    def has_catalogue(self) -> bool:
+        """Tell whether there is a catalogue, prepared by anybody. Raises: StorageUnavailable."""
+        return has_tables(self._options) if self._options else self.catalogue_file.is_file()
+
+    def copy_catalogue(self, target: Path) -> None:
+        """Write the catalogue, as it is at one moment, to a new SQLite file.
+
+        Raises: StorageUnavailable; sqlite3.Error.
+        """
+        if self._options:
+            copy_postgres(self._options, target)
+        else:
+            copy_sqlite(self.catalogue_file, target)
 
     def close(self) -> None:
         """Let go of all of it."""
+        self.turns.give_up()
         self.catalogue.close()
         # What a native thread may still be writing is left over once this process has ended, not
         # before: the lease ends with it.
@@ -91,12 +132,16 @@ class Backends:
             self._lease.release()
             self._host_lock.release()
 
-    def _create_store(self, min_free_bytes: int) -> Store:
+    def _shared_journal(self) -> SqlJournal | None:
+        """Return the journal of a bucket and a database that several machines may be using."""
+        if not (self._options and self._settings.s3_originals):
+            return None
+        return self._database.journal(grace_s=self._settings.s3_timeout_s)
+
+    def _create_store(self, min_free_bytes: int, journal: SqlJournal | None) -> Store:
         settings, leases, lease = self._settings, self._leases, self._lease
         if settings.s3_originals:
-            folder = settings.state_path / "journal"
-            journal = LocalJournal(folder, leases, lease, grace_s=settings.s3_timeout_s)
-            return create_s3_store(settings, journal)
+            return create_s3_store(settings, journal or self._local_journal())
         return LocalStore(
             settings.upload_path,
             leases,
@@ -105,26 +150,45 @@ class Backends:
             archive=settings.archive_path,
         )
 
-    def _create_catalogue(self, committed: Callable[[float], object]) -> SqlCatalogue:
-        file, timeout_s = self.catalogue_file, self._settings.catalogue_timeout_s
-        engine = create_sqlite_engine(file, timeout_s=timeout_s)
-        return SqlCatalogue(
-            engine,
-            prepare=functools.partial(_prepare_catalogue, file.parent, engine),
-            holder=self._lease.id,
-            is_alive=self._leases.is_alive,
-            writer=create_sqlite_writer(file, timeout_s=timeout_s),
-            reserve=Reserve(file.parent / "reserve"),
-            committed=committed,
-            events=self.announcer,
+    def _local_journal(self) -> LocalJournal:
+        settings = self._settings
+        return LocalJournal(
+            settings.state_path / "journal",
+            self._leases,
+            self._lease,
+            grace_s=settings.s3_timeout_s,
         )
+
+
+def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told) -> Database:
+    file = settings.state_path / CATALOGUE_FILE
+    transactions = open_sqlite(
+        file,
+        timeout_s=settings.catalogue_timeout_s,
+        prepare=functools.partial(_prepare_file, file.parent),
+        committed=told,
+    )
+    holder = KernelHolder(lease.id, leases.is_alive)
+    return Database(transactions, holder, Reserve(file.parent / "reserve"))
+
+
+def postgres_options(settings: Settings) -> PostgresOptions | None:
+    """Return how the PostgreSQL of these settings is reached, None where there is none."""
+    if settings.catalogue_url is None:
+        return None
+    return PostgresOptions(
+        settings.catalogue_url.get_secret_value(),
+        pool_size=settings.catalogue_pool_size,
+        connect_timeout_s=settings.catalogue_connect_timeout_s,
+        timeout_s=settings.catalogue_timeout_s,
+    )
 
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _prepare_catalogue(folder: Path, engine: sa.Engine) -> None:
+def _prepare_file(folder: Path, engine: sa.Engine) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one(folder / "catalogue.lock"):
         upgrade(engine)

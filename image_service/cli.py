@@ -9,6 +9,7 @@ import click
 
 from . import __version__
 from .cli_archive import archive, unarchive
+from .cli_catalogue import prepare_catalogue
 from .cli_common import EXIT_FAILED, config_option, fail, told
 from .cli_download import download
 from .cli_images import get, list_images, rm, similar, tag, undelete, url
@@ -27,7 +28,9 @@ def main() -> None:
     """The image microservice for Nameko."""
 
 
-OF_THE_STORE = (verify, backup, restore, rebuild, archive, unarchive, make_token, profile)
+OF_THE_STORE = (
+    verify, backup, restore, rebuild, prepare_catalogue, archive, unarchive, make_token, profile,
+)  # fmt: skip
 OF_A_SERVICE = (
     upload, get, download, list_images, rm, undelete, tag, similar, url, info, health, top,
 )  # fmt: skip

@@ -84,7 +84,8 @@ def _problem(error: Any) -> str:
     why = str(error["msg"]).removeprefix("Value error, ")
     if not key:
         return why
-    is_secret = key in ("AMQP_URI", "signing_keys", "tokens") or key.startswith("s3_")
+    is_secret = key in ("AMQP_URI", "catalogue_url", "signing_keys", "tokens")
+    is_secret = is_secret or key.startswith("s3_")
     if isinstance(error["input"], (str, int, float, bool)) and not is_secret:
         why += f", not {error['input']!r}"
     variable = environment_name(key)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime as dt
+import functools
+import itertools
 import shutil
-import sqlite3
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .application import SystemClock
 from .archive import Archive, Moves
-from .backends import Backends, Store, has_catalogue
+from .backends import CATALOGUE_FILE, Backends, Store, has_catalogue
 from .backup import BackupFolder
 from .backup_bucket import BackupBucket
 from .backup_file import SUFFIX, BackupFile
-from .backup_format import Backup, Progress, found
+from .backup_format import Backup, Progress, found, translated, walk
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
+from .catalogue.copies import copy_sqlite
 from .catalogue.migrate import upgrade
-from .catalogue.sqlite import create_sqlite_engine
+from .catalogue.sqlite import open_sqlite
 from .domain.bucket_url import BucketUrl
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery
@@ -38,6 +40,8 @@ from .settings import Settings
 from .storage.s3 import Access, Bucket
 from .verify import Finding, Pace, Verification, Verifier
 
+_MOVED_AT_ONCE = 500
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -46,30 +50,45 @@ class Parts:
     settings: Settings
     store: Store
     catalogue: SqlCatalogue
-    catalogue_file: Path
+    state_path: Path
+    copy_catalogue: Callable[[Path], None]
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
+def opened(
+    settings: Settings, *, may_be_new: bool = False, finds_images: bool = False
+) -> Iterator[Parts]:
     """Open the store that settings name.
 
-    Args: may_be_new: make one where there is none.
+    Args: may_be_new: make one where there is none; finds_images: see Backends.
     Raises: StorageUnavailable when there is none.
     """
     if may_be_new:
         settings.state_path.mkdir(parents=True, exist_ok=True)
     elif not has_catalogue(settings):
-        raise StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
+        raise _no_catalogue(settings)
     try:
-        backends = Backends(settings)
+        backends = Backends(settings, finds_images=finds_images)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
     try:
         _claim(backends)
+        if not may_be_new and not backends.has_catalogue():
+            raise _no_catalogue(settings)
         backends.prepare()
-        yield Parts(settings, backends.store, backends.catalogue, backends.catalogue_file)
+        yield Parts(
+            settings,
+            backends.store,
+            backends.catalogue,
+            settings.state_path,
+            backends.copy_catalogue,
+        )
     finally:
         backends.close()
+
+
+def _no_catalogue(settings: Settings) -> StorageUnavailable:
+    return StorageUnavailable(f"there is no catalogue for upload_dir {settings.upload_dir}")
 
 
 def _claim(backends: Backends) -> None:
@@ -152,16 +171,12 @@ class BackupRun:
         now = dt.datetime.now(dt.timezone.utc)
         parts, done = self._parts, self.done
         yield from self._folder.create(
-            parts.store, parts.catalogue, self._snapshot, self._pace, done, now
+            parts.store, parts.catalogue, parts.copy_catalogue, self._pace, done, now
         )
         with contextlib.suppress(OSError):  # the backup is there, whoever knows of it
-            BackupLog(parts.catalogue_file.parent).finished(
+            BackupLog(parts.state_path).finished(
                 images=done.images, size_bytes=done.bytes, left_out=len(done.wrong)
             )
-
-    def _snapshot(self, path: Path) -> None:
-        with contextlib.closing(sqlite3.connect(self._parts.catalogue_file)) as connection:
-            connection.execute("VACUUM INTO ?", (str(path),))
 
 
 class RebuildRun:
@@ -210,6 +225,42 @@ class RestoreRun:
             yield from restore(
                 self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only
             )
+
+
+class MoveRun:
+    """A catalogue in a SQLite file whose images are added to this store's."""
+
+    def __init__(self, parts: Parts, source: Path) -> None:
+        self._parts = parts
+        self._source = source
+        self._stack = contextlib.ExitStack()
+        self.total_images = 0
+
+    def __enter__(self) -> MoveRun:
+        """Take a copy of the file. Raises: BackupFailed where it is no catalogue."""
+        with contextlib.ExitStack() as stack, translated():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(suffix=".part")))
+            copy_sqlite(self._source, folder / CATALOGUE_FILE)
+            self._copy = stack.enter_context(opened_copy(folder / CATALOGUE_FILE))
+            self.total_images = self._copy.used().files
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def images(self) -> Iterator[tuple[int, int]]:
+        """Add the images that are not there; yield how many were looked at and how many added."""
+        for blobs in iter(functools.partial(self._next, walk(self._copy)), []):
+            ids = [blob.id for blob in blobs]
+            missing = set(ids) - self._parts.catalogue.known(ids)
+            found = (self._copy.get(each, trashed=None) for each in sorted(missing))
+            self._parts.catalogue.put_back_all([image for image in found if image])
+            yield len(blobs), len(missing)
+
+    @staticmethod
+    def _next(blobs: Iterator[Blob]) -> list[Blob]:
+        return list(itertools.islice(blobs, _MOVED_AT_ONCE))
 
 
 class ArchiveRun:
@@ -270,10 +321,7 @@ def opened_copy(path: Path) -> Iterator[SqlCatalogue]:
         if not path.parent.name.endswith(".part"):
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             path = Path(shutil.copy(path, scratch))
-        engine = create_sqlite_engine(path, timeout_s=10)
-        catalogue = SqlCatalogue(
-            engine, prepare=lambda: upgrade(engine), holder="", is_alive=lambda _: False
-        )
+        catalogue = SqlCatalogue(open_sqlite(path, timeout_s=10, prepare=upgrade))
         stack.callback(catalogue.close)
         catalogue.prepare()
         yield catalogue

@@ -167,7 +167,7 @@ class Removals:
     def _resolve(self, image: Image) -> None:
         """After a removal that failed, do with the blob as the catalogue says."""
         try:
-            if self._catalogue.known([image.id]):
+            if self._catalogue.known([image.id], for_good=True):
                 self._store.settle(image.blob_name)
                 self._shelve_if_trashed(image)
                 return

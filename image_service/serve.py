@@ -20,8 +20,10 @@ from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native
+from .backends import postgres_options
+from .catalogue.postgres import check_server
 from .config import ConfigError, read_settings
-from .errors import ImageServiceError
+from .errors import ImageServiceError, StorageUnavailable
 from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
@@ -67,6 +69,7 @@ def serve(config: dict[str, Any], settings: Settings) -> None:
     check_object_storage(settings)
     check_port(settings)
     check_broker(config)
+    check_catalogue(settings)
     runner = ServiceRunner(config)
     runner.add_service(ImageService)
     _on_signals(runner.stop, at_most_s=_DRAINS * settings.shutdown_timeout_s + _SPARE_S)
@@ -137,6 +140,16 @@ def check_broker(config: dict[str, Any]) -> None:
         raise StartError(f"RabbitMQ at {name} does not answer. Check AMQP_URI.") from None
     except Exception as exc:  # whatever the transport raises, one line is what helps
         raise StartError(_broker_problem(name, exc)) from exc
+
+
+def check_catalogue(settings: Settings) -> None:
+    """Log in to PostgreSQL once, where it keeps the catalogue. Raises: StartError."""
+    options = postgres_options(settings)
+    try:
+        if options:
+            check_server(options)
+    except StorageUnavailable as exc:
+        raise StartError(f"{exc.args[0]}. Check IMAGE_SERVICE_CATALOGUE_URL.") from exc
 
 
 def broker_name(config: dict[str, Any]) -> str:

@@ -249,14 +249,13 @@ class ImageService:
     @housekeeping
     def sweep(self) -> None:
         """Clear up after processes that died and large pictures; remove what is too old."""
-        self.storage.sweep()
-        self.storage.expire()
+        self.app.upkeep.sweep()
         give_back_freed()
 
     @housekeeping
     def look_for_damage(self) -> None:
         """Look at the next part of the stored images, bit by bit."""
-        self.app.scrub.step()
+        self.app.upkeep.look_for_damage()
 
     @property
     def _replies(self) -> replies.Replies:

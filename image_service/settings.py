@@ -20,6 +20,7 @@ from .domain.strip import Strip
 from .domain.transform_options import parse_options
 from .errors import InvalidArgument
 from .settings_access import AccessSettings
+from .settings_catalogue import CatalogueSettings
 from .settings_s3 import S3Settings
 
 MIB = 1024 * 1024
@@ -49,7 +50,7 @@ STRICT: Mapping[str, int | float] = {
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
 
 
-class Settings(AccessSettings, S3Settings, BaseModel):
+class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
     """Every key of config.yaml that is ours. Sizes are bytes, times seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -124,7 +125,6 @@ class Settings(AccessSettings, S3Settings, BaseModel):
     http_share_port: bool = False
     shutdown_timeout_s: Seconds = 20.0
 
-    catalogue_timeout_s: Seconds = 10.0
     sweep_interval_s: Seconds = 60.0
     scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0

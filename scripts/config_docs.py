@@ -35,7 +35,7 @@ documentation says.
 
 Any number of processes of one machine may share `upload_dir` and the broker. Give each its own
 `port`, or the same one with `http_share_port: true`. Processes on different machines must not
-share a local `upload_dir`.
+share a local `upload_dir`; a catalogue in [PostgreSQL](postgresql.md) they may share.
 
 ## Files
 

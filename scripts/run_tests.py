@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-from scripts import broker, compose
+from scripts import broker, compose, postgres
 from scripts.paths import ROOT
 from scripts.report import ToolError, run_main
 
@@ -60,6 +60,7 @@ def main() -> int:
     prepare_broker()
     os.chdir(ROOT)
     if len(sys.argv) == 1 and not os.environ.get("AMQP_URI"):
+        postgres.make_sure_postgres_is_installed()  # by one of the two, not by both at once
         return run_side_by_side()
     return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]])
 

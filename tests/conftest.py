@@ -19,7 +19,7 @@ import pytest  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not put the root there
 
-from scripts import amqp, rabbitmq  # noqa: E402
+from scripts import amqp, postgres, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
 from tests.promises import marks_of  # noqa: E402
 from tests.s3 import SeaweedServer  # noqa: E402
@@ -77,6 +77,13 @@ def _own_node(
         return
     with brokers.private_node(tmp_path_factory.mktemp("restartable")) as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A private PostgreSQL."""
+    with postgres.private_server() as server:
+        yield server
 
 
 @pytest.fixture

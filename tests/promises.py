@@ -12,7 +12,9 @@ from __future__ import annotations
 
 SUITES: dict[int, tuple[str, ...]] = {
     1: (
-        "contracts/test_directory.py", "contracts/test_group_commit.py", "e2e/test_archive.py",
+        "contracts/test_directory.py", "contracts/test_group_commit.py",
+        "contracts/test_postgres.py", "contracts/test_postgres_failover.py",
+        "contracts/test_sql_leases.py", "e2e/test_archive.py",
         "e2e/test_crash.py", "e2e/test_crash_s3.py", "e2e/test_killed_at_each_call.py",
         "e2e/test_killed_before_the_reply.py", "e2e/test_power_loss.py", "e2e/test_remounted.py",
         "unit/test_manager_archive.py", "unit/test_manager_clock.py",

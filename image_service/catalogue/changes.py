@@ -28,5 +28,5 @@ def change(connection: sa.Connection, image: Image, changes: Changes) -> Image:
         connection.execute(sa.delete(image_tags).where(mine, image_tags.c.tag.in_(gone)))
     if new:
         connection.execute(sa.insert(image_tags), new)
-    note_change(connection, image.facts.format)
+    note_change(connection, image)
     return changed

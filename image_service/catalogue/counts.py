@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from ..domain.filename import fold
 from ..domain.formats import Format
 from ..domain.image import Image, month_of
-from ..domain.ports import MonthTotals, TagCount
+from ..domain.ports import FormatTotals, MonthTotals, TagCount
+from . import slots
 from .owners import count_owner
-from .tables import months, tags, totals
+from .tables import count_slots, months, tags, totals
 
 # Of so many the most frequent are told: a look at all may take as long as there are images.
 _AMONG_FREQUENT, _AMONG_ALIKE = 1_000, 10_000
@@ -44,14 +46,19 @@ _FORGET_MONTH = sa.delete(months).where(_THIS_MONTH & (months.c.files <= 0))
 
 def count(connection: sa.Connection, image: Image, files: int) -> None:
     """Count an image that came (+1) or went (-1), as its owner's, too."""
+    if slots.are_used(connection):
+        slots.add(connection, [*slots.of_owner(image, files), *slots.of_image(image, files)])
+        return
     if image.owner:
         count_owner(connection, image, files)
-    # Last in its transaction: where rows are locked one by one, everyone wants this one.
     change_totals(connection, image, files)
 
 
 def change_totals(connection: sa.Connection, image: Image, files: int) -> None:
     """Count it among the living, or in the trash."""
+    if slots.are_used(connection):
+        slots.add(connection, slots.of_image(image, files))
+        return
     more = (files, files * image.size_bytes)
     living, trashed = (more, (0, 0)) if image.deleted_ms is None else ((0, 0), more)
     change = {
@@ -80,6 +87,9 @@ def count_month(connection: sa.Connection, image: Image, files: int) -> None:
 
 def count_tags(connection: sa.Connection, names: Sequence[str], files: int) -> None:
     """Count a living image that got (+1) or lost (-1) these tags."""
+    if slots.are_used(connection):
+        slots.add(connection, slots.of_tags(names, files))
+        return
     if not names:
         return
     these = tags.c.tag.in_(names)
@@ -96,20 +106,39 @@ def count_tags(connection: sa.Connection, names: Sequence[str], files: int) -> N
         connection.execute(sa.delete(tags).where(these & (tags.c.files <= 0)))
 
 
+def read_totals(connection: sa.Connection) -> dict[Format, FormatTotals]:
+    """Return them by format; see Catalogue.totals."""
+    in_slots = slots.are_used(connection)
+    rows = connection.execute(slots.read_totals() if in_slots else sa.select(totals))
+    return {
+        Format(row.format): FormatTotals(row.files, row.bytes, row.trashed_files, row.trashed_bytes)
+        for row in rows
+    }
+
+
 def read_months(connection: sa.Connection) -> list[MonthTotals]:
     """Return them, the oldest first; see Catalogue.months."""
-    rows = connection.execute(sa.select(months).order_by(months.c.month, months.c.format))
+    plain = sa.select(months).order_by(months.c.month, months.c.format)
+    rows = connection.execute(slots.read_months() if slots.are_used(connection) else plain)
     return [MonthTotals(row.month, Format(row.format), row.files, row.bytes) for row in rows]
 
 
 def read_tags(connection: sa.Connection, prefix: str, limit: int) -> list[TagCount]:
     """Return them, the most frequent first; see Catalogue.tags."""
     some = sa.select(tags.c.tag, tags.c.files)
+    is_alike = None
     if prefix:
-        alike = (tags.c.folded >= prefix) & (tags.c.folded < prefix + _AFTER_ALL)
-        some = some.where(alike).order_by(tags.c.folded).limit(_AMONG_ALIKE)
+        some = some.where(_begins(tags.c.folded, prefix)).order_by(tags.c.folded)
+        some = some.limit(_AMONG_ALIKE)
+        is_alike = _begins(count_slots.c.part, prefix)
     else:
         some = some.order_by(tags.c.files.desc()).limit(_AMONG_FREQUENT)
+    if slots.are_used(connection):
+        some = slots.read_tags(some, is_alike)
     found = some.subquery()
     wanted = sa.select(found).order_by(found.c.files.desc(), found.c.tag).limit(limit)
     return [TagCount(row.tag, row.files) for row in connection.execute(wanted)]
+
+
+def _begins(column: sa.Column[Any], prefix: str) -> sa.ColumnElement[bool]:
+    return (column >= prefix) & (column < prefix + _AFTER_ALL)

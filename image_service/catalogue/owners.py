@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import sqlalchemy as sa
 
 from ..domain.image import Image
-from ..domain.quota import Used
+from ..domain.quota import Quotas, Used
+from . import slots
 from .tables import owners, totals
 
 _ALL = sa.select(
     sa.func.coalesce(sa.func.sum(totals.c.files + totals.c.trashed_files), 0),
     sa.func.coalesce(sa.func.sum(totals.c.bytes + totals.c.trashed_bytes), 0),
 )
+_LOCKS, _STORE = 0x696D6702, 0
+_HOLD = sa.select(sa.func.pg_advisory_xact_lock(_LOCKS, sa.bindparam("whose", type_=sa.Integer)))
 _OF_OWNER = sa.select(owners.c.files, owners.c.bytes).where(
     owners.c.owner == sa.bindparam("of_owner")
 )
@@ -19,10 +24,32 @@ _OF_OWNER = sa.select(owners.c.files, owners.c.bytes).where(
 
 def used(connection: sa.Connection, owner: str) -> Used:
     """Return what an owner has stored, or all together have for "", trash included."""
+    if slots.are_used(connection):
+        return _used_in_slots(connection, owner)
     if not owner:
         return Used(*map(int, connection.execute(_ALL).one()))
     row = connection.execute(_OF_OWNER, {"of_owner": owner}).first()
     return Used(*row) if row else Used()
+
+
+def hold_quotas(connection: sa.Connection, quotas: Quotas, owner: str) -> None:
+    """Keep others that the same quotas count from adding until this transaction has ended."""
+    if not slots.are_used(connection):
+        return  # one writes at a time
+    if quotas.store.is_set:
+        connection.execute(_HOLD, {"whose": _STORE})
+    if quotas.owner.is_set and owner:
+        digest = hashlib.blake2b(owner.encode(), digest_size=4).digest()
+        connection.execute(_HOLD, {"whose": int.from_bytes(digest, "big", signed=True)})
+
+
+def _used_in_slots(connection: sa.Connection, owner: str) -> Used:
+    if owner:
+        row = connection.execute(slots.read_owner(owner)).first()
+        return Used(row.files, row.bytes) if row else Used()
+    every = slots.read_totals().subquery().c
+    sums = (every.files + every.trashed_files, every.bytes + every.trashed_bytes)
+    return Used(*map(int, connection.execute(sa.select(*map(sa.func.sum, sums))).one()))
 
 
 def count_owner(connection: sa.Connection, image: Image, files: int) -> None:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import Page
+from . import slots
 from .records import from_row
 from .tables import image_tags, images, listed, totals
 
@@ -33,7 +34,8 @@ def read_page(connection: sa.Connection, query: ListQuery) -> Page:
 
 def count_all(connection: sa.Connection, query: ListQuery) -> int:
     """Return how many images there are, or in the trash: in constant time."""
-    files = totals.c.trashed_files if query.trashed else totals.c.files
+    every = slots.read_totals().subquery() if slots.are_used(connection) else totals
+    files = every.c.trashed_files if query.trashed else every.c.files
     return int(connection.scalar(sa.select(sa.func.sum(files))) or 0)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import postgresql, sqlite
 
 from ..domain.image import Image
 from ..domain.ports import DuplicateRequest, RequestKey
@@ -14,7 +14,10 @@ from ..errors import Busy, InvalidArgument
 from .records import from_snapshot
 from .tables import requests
 
-_INSERT_IF_NEW = sqlite.insert(requests).on_conflict_do_nothing()
+_INSERT_IF_NEW = {
+    "sqlite": sqlite.insert(requests).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(requests).on_conflict_do_nothing(),
+}
 
 
 def find(connection: sa.Connection, request: RequestKey) -> Image | None:
@@ -41,7 +44,7 @@ def begin(
     is_alive: Callable[[str], bool],
 ) -> None:
     """Mark request as in flight; see Catalogue.begin_request."""
-    row = _row(connection, request)
+    row = _row(connection, request, to_change=True)
     if row is not None:
         _check_digest(row, request)
         if row.image is not None:
@@ -68,9 +71,13 @@ def finish(
     outcome = {"image_id": image_id, "image": snapshot, "holder": None}
     new = {"key": request.key, "created_ms": request.made_ms, "digest": request.digest}
     # Nearly always it is new: written at once, and looked at only where that fails.
-    if connection.execute(_INSERT_IF_NEW, {**new, **outcome}).rowcount:
+    insert = _INSERT_IF_NEW[connection.dialect.name]
+    if connection.execute(insert, {**new, **outcome}).rowcount:
         return
-    row = _row(connection, request)
+    row = _row(connection, request, to_change=True)
+    if row is None:  # it was abandoned or forgotten between the two
+        connection.execute(sa.insert(requests), {**new, **outcome})
+        return
     if not request.is_another_than(row.created_ms):
         if row.image is not None:
             raise DuplicateRequest(from_snapshot(row.image))
@@ -83,6 +90,10 @@ def finish(
 def abandon(connection: sa.Connection, request: RequestKey, *, holder: str) -> None:
     """Forget a request that holder had in flight."""
     mine = (requests.c.key == request.key) & (requests.c.holder == holder)
+    new = {"key": request.key, "created_ms": request.made_ms, "digest": request.digest}
+    if connection.dialect.name == "postgresql":
+        # A commit that nobody answered may be on its way: the same key waits for its end.
+        connection.execute(_INSERT_IF_NEW["postgresql"], {**new, "holder": holder})
     connection.execute(sa.delete(requests).where(mine))
 
 
@@ -97,8 +108,9 @@ def forget_before(connection: sa.Connection, before_ms: int) -> int:
     return int(connection.execute(old).rowcount)
 
 
-def _row(connection: sa.Connection, request: RequestKey) -> Any:
-    return connection.execute(sa.select(requests).where(requests.c.key == request.key)).first()
+def _row(connection: sa.Connection, request: RequestKey, *, to_change: bool = False) -> Any:
+    found = sa.select(requests).where(requests.c.key == request.key)
+    return connection.execute(found.with_for_update() if to_change else found).first()
 
 
 def _delete(connection: sa.Connection, request: RequestKey) -> None:
@@ -106,7 +118,7 @@ def _delete(connection: sa.Connection, request: RequestKey) -> None:
 
 
 def _check_digest(row: Any, request: RequestKey) -> None:
-    if row.digest != request.digest:
+    if bytes(row.digest) != request.digest:
         raise InvalidArgument(
             "idempotency_key", "it was used before with other bytes; use a new key for a new upload"
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from ..domain.fingerprint import BANDS, alike_bands, bands, distance
 from ..domain.image import Image
@@ -21,8 +22,14 @@ def _candidates(band: int) -> sa.Select[Any]:
     return sa.select(images.c.perceptual_hash).where(_BANDS[band].in_(sa.select(wanted.c.value)))
 
 
+def _candidates_of_array(band: int) -> sa.Select[Any]:
+    wanted = sa.bindparam(f"values_{band}", type_=postgresql.ARRAY(sa.Integer))
+    return sa.select(images.c.perceptual_hash).where(_BANDS[band] == sa.any_(wanted))
+
+
 # Distinct hashes, straight out of the indexes: ten thousand equal pictures are one candidate.
 _CANDIDATES = sa.union(*map(_candidates, range(BANDS)))
+_CANDIDATES_OF_ARRAYS = sa.union(*map(_candidates_of_array, range(BANDS)))
 _WITH_HASH = (
     sa.select(*listed)
     .where(_BANDS[0] == sa.bindparam("band"))
@@ -61,10 +68,12 @@ def find_similar(
 def _nearest_first(
     connection: sa.Connection, perceptual_hash: int, max_distance: int
 ) -> Iterator[int]:
-    values = {
-        f"values_{band}": json.dumps(numbers)
+    has_arrays = connection.dialect.name == "postgresql"
+    values: dict[str, Any] = {
+        f"values_{band}": list(numbers) if has_arrays else json.dumps(numbers)
         for band, numbers in enumerate(alike_bands(perceptual_hash, max_distance))
     }
-    hashes = [unsigned(row[0]) for row in connection.execute(_CANDIDATES, values)]
+    statement = _CANDIDATES_OF_ARRAYS if has_arrays else _CANDIDATES
+    hashes = [unsigned(row[0]) for row in connection.execute(statement, values)]
     near = [(distance(perceptual_hash, each), each) for each in hashes]
     return (each for far, each in sorted(near) if far <= max_distance)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,23 +15,27 @@ from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
 from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount, Timeline
 from ..domain.quota import Quotas, Used
-from ..errors import StorageFull, StorageUnavailable
+from ..errors import StorageFull
 from . import changes as image_changes
-from . import moves, requests
-from .counts import read_months, read_tags
+from . import in_flight, moves, requests, slots
+from .counts import read_months, read_tags, read_totals
 from .digests import find_digests
+from .holders import NOBODY, Holder
+from .journal import SqlJournal
 from .outbox import Announcer, SqlOutbox
-from .owners import used
+from .owners import hold_quotas, used
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
-from .tables import images, listed, totals
+from .tables import images, listed
 from .timeline import read_changes, read_timeline
-from .together import GroupCommit, Work, timed
+from .together import Work
+from .transactions import Transactions
 
 T = TypeVar("T")
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
+_TO_CHANGE = _BY_ID.with_for_update()
 _LIVE = images.c.deleted_ms.is_(None)
 _OLDEST_EQUAL = (
     sa.select(images.c.id)
@@ -57,42 +60,35 @@ _WALK = (
 
 
 class SqlCatalogue:
-    """A Catalogue on a SQLAlchemy engine. Its methods block: see `off_hub.OffHub`."""
+    """A Catalogue in a database. Its methods block: see `off_hub.OffHub`."""
 
     def __init__(
         self,
-        engine: sa.Engine,
+        transactions: Transactions,
         *,
-        prepare: Callable[[], None],
-        holder: str,
-        is_alive: Callable[[str], bool],
-        writer: sa.Engine | None = None,
+        holder: Holder = NOBODY,
         reserve: Reserve | None = None,
-        committed: Callable[[float], object] = lambda _: None,
+        journal: SqlJournal | None = None,
         events: Announcer | None = None,
     ) -> None:
         """Args:
-        prepare: makes the database and its tables where they are missing.
-        holder: the lease of this process, is_alive: tells whether a lease's process lives.
-        writer: an engine for transactions that write, used by one thread at a time.
+        holder: the lease of this process.
         reserve: room for deletions on a full disk.
-        committed: is told of each transaction that wrote, and how many seconds it took.
+        journal: where the store notes names; images are added only while theirs is in it.
         events: writes the events of changes.
         """
+        self.transactions = transactions
+        self._read, self._write = transactions.read, transactions.write
         self._events = events or Announcer()
         self.outbox = SqlOutbox(self._events, self._read, self._write_on_full_disk)
-        self._engine = engine
-        self._writer = writer or engine
-        self._prepare = prepare
-        self._reserve = reserve
         self._holder = holder
-        self._is_alive = is_alive
-        self._write = GroupCommit(timed(functools.partial(self._run, writes=True), committed)).write
+        self._reserve = reserve
+        self._journal = journal
 
     def prepare(self) -> None:
-        """Make the database and its tables where they are missing."""
-        with _translated():
-            self._prepare()
+        """Make the database and its tables where they are missing, and take the lease."""
+        self.transactions.prepare()
+        self._holder.begin()
         self.keep_room()
 
     def keep_room(self) -> None:
@@ -101,9 +97,9 @@ class SqlCatalogue:
             self._reserve.fill()
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-        self._writer.dispose()
+        """Give the lease up and close every connection."""
+        self._holder.end()
+        self.transactions.close()
 
     def add(
         self, image: Image, asked: Collection[RequestKey] = (), quotas: Quotas | None = None
@@ -116,18 +112,34 @@ class SqlCatalogue:
             added = dataclasses.replace(image, duplicate_of=oldest) if oldest else image
             row = to_row(added)
             self._finish(connection, asked, row)
+            self._holder.check(connection)
+            if self._journal:
+                self._journal.end_within(connection, image.blob_name)
             if quotas:
-                # In the transaction that holds the write lock: nobody can take the room meanwhile.
+                # In the transaction that holds the locks: nobody can take the room meanwhile.
+                hold_quotas(connection, quotas, added.owner)
                 quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
             moves.insert(connection, added, row)
             tell(connection, row)
             return added
 
-        return self._announced(self._write(work))
+        added = self._announced(self._write(work))
+        if self._journal:
+            self._journal.told(image.blob_name)
+        return added
 
     def put_back(self, image: Image) -> None:
         """See Catalogue.put_back."""
         self._write(functools.partial(moves.insert, image=image, row=to_row(image)))
+
+    def put_back_all(self, some: Collection[Image]) -> None:
+        """Put images back in one transaction."""
+
+        def work(connection: sa.Connection) -> None:
+            for image in some:
+                moves.insert(connection, image, to_row(image))
+
+        self._write(work)
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
@@ -141,7 +153,9 @@ class SqlCatalogue:
         tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
-            image = _find(connection, image_id)
+            image = _find(connection, image_id, to_change=True)
+            if image and self._journal:
+                self._journal.check(connection, image.blob_name)
             if image is None or (only_trashed and image.deleted_ms is None):
                 if request:
                     requests.raise_if_done(connection, request)
@@ -160,7 +174,7 @@ class SqlCatalogue:
         tell = self._events.of(EventType.UPDATED)
 
         def work(connection: sa.Connection) -> Image | None:
-            image = _find(connection, image_id)
+            image = _find(connection, image_id, to_change=True)
             if image is None or image.deleted_ms is not None:
                 return None
             changed = image_changes.change(connection, image, changes)
@@ -177,7 +191,7 @@ class SqlCatalogue:
         tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
-            image = _find(connection, image_id)
+            image = _find(connection, image_id, to_change=True)
             if image is None or image.deleted_ms is not None:
                 if request:
                     requests.raise_if_done(connection, request)
@@ -195,7 +209,7 @@ class SqlCatalogue:
         tell = self._events.of(EventType.RESTORED)
 
         def work(connection: sa.Connection) -> Image | None:
-            image = _find(connection, image_id)
+            image = _find(connection, image_id, to_change=True)
             if image is None or image.deleted_ms is None:
                 return None
             restored = moves.moved(connection, image, None)
@@ -218,7 +232,8 @@ class SqlCatalogue:
         """See Catalogue.withdraw."""
 
         def work(connection: sa.Connection) -> None:
-            added = _find(connection, image.id)
+            in_flight.wait_for(connection, to_row(image))
+            added = _find(connection, image.id, to_change=True)
             if added:
                 moves.delete(connection, image)
             self._events.withdraw(connection, to_row(added) if added else None)
@@ -244,16 +259,7 @@ class SqlCatalogue:
     def totals(self) -> Mapping[Format, FormatTotals]:
         """See Catalogue.totals."""
 
-        def work(connection: sa.Connection) -> Mapping[Format, FormatTotals]:
-            rows = connection.execute(sa.select(totals))
-            return {
-                Format(row.format): FormatTotals(
-                    row.files, row.bytes, row.trashed_files, row.trashed_bytes
-                )
-                for row in rows
-            }
-
-        return self._read(work)
+        return self._read(read_totals)
 
     def months(self) -> list[MonthTotals]:
         """See Catalogue.months."""
@@ -302,8 +308,10 @@ class SqlCatalogue:
 
         return self._read(work)
 
-    def known(self, image_ids: Collection[str]) -> set[str]:
+    def known(self, image_ids: Collection[str], *, for_good: bool = False) -> set[str]:
         """See Catalogue.known."""
+        if for_good:
+            return self._write(functools.partial(in_flight.left_of, ids=list(image_ids)))
         return self._read(functools.partial(moves.among, ids=list(image_ids)))
 
     def trashed(self, image_ids: Collection[str]) -> set[str]:
@@ -316,22 +324,26 @@ class SqlCatalogue:
 
     def begin_request(self, request: RequestKey) -> None:
         """See Catalogue.begin_request."""
-        self._write(
-            functools.partial(
-                requests.begin,
-                request=request,
-                holder=self._holder,
-                is_alive=self._is_alive,
-            )
-        )
+
+        def work(connection: sa.Connection) -> None:
+            self._holder.check(connection)
+            is_alive = functools.partial(self._holder.is_alive, connection)
+            requests.begin(connection, request, holder=self._holder.id, is_alive=is_alive)
+
+        self._write(work)
 
     def abandon_request(self, request: RequestKey) -> None:
         """See Catalogue.abandon_request."""
-        self._write(functools.partial(requests.abandon, request=request, holder=self._holder))
+        self._write(functools.partial(requests.abandon, request=request, holder=self._holder.id))
 
     def forget_requests(self, before_ms: int) -> int:
         """See Catalogue.forget_requests."""
         return self._write(functools.partial(requests.forget_before, before_ms=before_ms))
+
+    def tidy(self) -> None:
+        """See Catalogue.tidy."""
+        if slots.are_used(self.transactions.writer):
+            self._write(slots.fold)
 
     def check(self) -> None:
         """See Catalogue.check."""
@@ -348,7 +360,7 @@ class SqlCatalogue:
         if asked:
             snapshot = to_snapshot(row)
             for request in asked:
-                requests.finish(connection, request, row["id"], snapshot, holder=self._holder)
+                requests.finish(connection, request, row["id"], snapshot, holder=self._holder.id)
 
     def _write_on_full_disk(self, work: Work[T]) -> T:
         """Write what makes room, or puts things right, also where there is none left."""
@@ -359,59 +371,12 @@ class SqlCatalogue:
                 raise
             return self._write(work)
 
-    def _read(self, work: Work[T]) -> T:
-        return self._run(work, writes=False)
-
-    def _run(self, work: Work[T], *, writes: bool) -> T:
-        with _translated():
-            try:
-                return self._once(work, writes=writes)
-            except sa.exc.OperationalError as exc:
-                if not _has_vanished(exc):
-                    raise
-            self._prepare()
-            return self._once(work, writes=writes)
-
-    def _once(self, work: Work[T], *, writes: bool) -> T:
-        engine = self._writer if writes else self._engine
-        with (
-            engine.connect().execution_options(writes=writes) as connection,
-            connection.begin(),
-        ):
-            return work(connection)
-
 
 def _images(connection: sa.Connection, statement: sa.Select[Any]) -> list[Image]:
     return [from_row(dict(row)) for row in connection.execute(statement).mappings()]
 
 
-def _find(connection: sa.Connection, image_id: str) -> Image | None:
-    row = connection.execute(_BY_ID, {"image_id": image_id}).mappings().first()
+def _find(connection: sa.Connection, image_id: str, *, to_change: bool = False) -> Image | None:
+    statement = _TO_CHANGE if to_change else _BY_ID
+    row = connection.execute(statement, {"image_id": image_id}).mappings().first()
     return None if row is None else from_row(dict(row))
-
-
-def _has_vanished(exc: sa.exc.OperationalError) -> bool:
-    message = str(exc.orig)
-    return "no such table" in message or "unable to open database file" in message
-
-
-def _what_failed(message: str) -> str:
-    if "locked" in message:
-        return "its catalogue is busy"
-    if "malformed" in message or "not a database" in message:
-        return "its catalogue is damaged: see A damaged catalogue in docs/operations.md"
-    return "its catalogue failed"
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the database's errors into ours."""
-    try:
-        yield
-    except sa.exc.SQLAlchemyError as exc:
-        message = str(getattr(exc, "orig", None) or exc).lower()
-        if "full" in message:
-            raise StorageFull from exc
-        raise StorageUnavailable(_what_failed(message)) from exc
-    except OSError as exc:
-        raise StorageUnavailable(f"its catalogue: {exc.strerror}") from exc

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+
+from .transactions import Transactions
 
 _NATIVE_THREADS_AT_MOST = 512
 # Of the pages that a reading connection keeps, which the next commit makes worthless: with SQLite's
@@ -39,6 +43,29 @@ def create_sqlite_writer(path: Path, *, timeout_s: float) -> sa.Engine:
     Args: as create_sqlite_engine's.
     """
     return _create_engine(path, timeout_s, {"poolclass": sa.pool.StaticPool})
+
+
+def open_sqlite(
+    path: Path,
+    *,
+    timeout_s: float,
+    prepare: Callable[[sa.Engine], None],
+    committed: Callable[[float], object] = lambda _: None,
+) -> Transactions:
+    """Return the transactions of a database file.
+
+    Args:
+        path, timeout_s: as create_sqlite_engine's.
+        prepare: makes the tables that are missing, with the engine it is given.
+        committed: see Transactions.
+    """
+    engine = create_sqlite_engine(path, timeout_s=timeout_s)
+    return Transactions(
+        engine,
+        prepare=functools.partial(prepare, engine),
+        writer=create_sqlite_writer(path, timeout_s=timeout_s),
+        committed=committed,
+    )
 
 
 def _create_engine(path: Path, timeout_s: float, pool: dict[str, Any]) -> sa.Engine:

@@ -17,16 +17,23 @@ def _where(condition: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
+def _text(length: int | None = None) -> sa.String:
+    """Return the type of texts that are put in order: by their bytes, whatever the locale."""
+    kind: sa.String = sa.String(length) if length else sa.Text()
+    ordered: sa.String = sa.String(length, collation="C") if length else sa.Text(collation="C")
+    return kind.with_variant(ordered, "postgresql")
+
+
 _LIVE, _TRASHED = _where("deleted_ms IS NULL"), _where("deleted_ms IS NOT NULL")
 
 images = sa.Table(
     "images",
     metadata,
-    sa.Column("id", sa.String(50), primary_key=True),
+    sa.Column("id", _text(50), primary_key=True),
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     sa.Column("filename", sa.Text, nullable=False),
     # As searches and the order by filename compare it: domain.filename.fold().
-    sa.Column("filename_folded", sa.Text, nullable=False),
+    sa.Column("filename_folded", _text(), nullable=False),
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.LargeBinary(32), nullable=False),
     sa.Column("format", sa.String(8), nullable=False),
@@ -73,8 +80,8 @@ listed = tuple(c for c in images.c if c.name not in ("block_digests", "details")
 image_tags = sa.Table(
     "image_tags",
     metadata,
-    sa.Column("tag", sa.Text, primary_key=True),
-    sa.Column("image_id", sa.String(50), primary_key=True),
+    sa.Column("tag", _text(), primary_key=True),
+    sa.Column("image_id", _text(50), primary_key=True),
     sa.Index(None, "image_id"),
     sqlite_with_rowid=False,
 )
@@ -83,7 +90,7 @@ sent_digests = sa.Table(
     "sent_digests",
     metadata,
     sa.Column("sha256", sa.LargeBinary(32), primary_key=True),
-    sa.Column("image_id", sa.String(50), primary_key=True),
+    sa.Column("image_id", _text(50), primary_key=True),
     sa.Index(None, "image_id"),
     sqlite_with_rowid=False,
 )
@@ -92,7 +99,7 @@ sent_digests = sa.Table(
 totals = sa.Table(
     "totals",
     metadata,
-    sa.Column("format", sa.String(8), primary_key=True),
+    sa.Column("format", _text(8), primary_key=True),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sa.Column("trashed_files", sa.BigInteger, nullable=False, server_default=sa.text("0")),
@@ -108,8 +115,8 @@ months = sa.Table(
     "months",
     metadata,
     # Of the time of creation, in UTC, as 2026-01.
-    sa.Column("month", sa.String(7), primary_key=True),
-    sa.Column("format", sa.String(8), primary_key=True),
+    sa.Column("month", _text(7), primary_key=True),
+    sa.Column("format", _text(8), primary_key=True),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -119,9 +126,9 @@ months = sa.Table(
 tags = sa.Table(
     "tags",
     metadata,
-    sa.Column("tag", sa.Text, primary_key=True),
+    sa.Column("tag", _text(), primary_key=True),
     # As searches compare it: domain.filename.fold().
-    sa.Column("folded", sa.Text, nullable=False),
+    sa.Column("folded", _text(), nullable=False),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Index(None, "folded"),
     sa.Index(None, "files"),
@@ -132,7 +139,7 @@ tags = sa.Table(
 owners = sa.Table(
     "owners",
     metadata,
-    sa.Column("owner", sa.String(255), primary_key=True),
+    sa.Column("owner", _text(255), primary_key=True),
     sa.Column("files", sa.BigInteger, nullable=False),
     sa.Column("bytes", sa.BigInteger, nullable=False),
     sqlite_with_rowid=False,
@@ -180,3 +187,55 @@ outbox = sa.Table(
     sa.Column("is_partial", sa.Boolean, nullable=False),
 )
 """Events that wait for the broker; a row goes when it has been told."""
+
+count_slots = sa.Table(
+    "count_slots",
+    metadata,
+    # "total", "month", "owner" or "tag": which of the tables above it belongs to.
+    sa.Column("kind", sa.String(8), primary_key=True),
+    # The month, the owner or the tag; empty for totals.
+    sa.Column("key", _text(), primary_key=True),
+    # The format, of tags what is searched; empty for owners.
+    sa.Column("part", _text(), primary_key=True),
+    # Whose row it is: the number of a server process, of which each does one thing at a time.
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("files", sa.BigInteger, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+    sa.Column("trashed_files", sa.BigInteger, nullable=False),
+    sa.Column("trashed_bytes", sa.BigInteger, nullable=False),
+    sa.Column("changes", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is to be added to the counts in the tables above; only PostgreSQL needs it: slots.py."""
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    # Until when it is good without another sign of life, by the database's clock.
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
+    # Since when it counts as dead, for good; null for the living.
+    sa.Column("dead_ms", sa.BigInteger),
+    sqlite_with_rowid=False,
+)
+"""Which processes live, and which were found dead."""
+
+provisional = sa.Table(
+    "provisional",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64), primary_key=True),
+    sa.Index(None, "holder"),
+    sqlite_with_rowid=False,
+)
+"""Blobs about which store and catalogue may disagree, and the leases of those at work on them."""
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(64), nullable=False),
+    sa.Column("until_ms", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Whose turn some work is that one process at a time does, and until when."""

@@ -8,9 +8,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from ..domain.formats import Format
-from ..domain.image import month_of
+from ..domain.image import Image, month_of
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import MonthCount, Timeline
+from . import slots
 from .pages import conditions
 from .tables import images, months, totals
 
@@ -26,20 +27,26 @@ def read_timeline(connection: sa.Connection, query: ListQuery) -> Timeline:
 
 def read_changes(connection: sa.Connection) -> int:
     """Return their number; see Catalogue.changes."""
-    return int(connection.scalar(_CHANGES) or 0)
+    in_slots = slots.are_used(connection)
+    return int(connection.scalar(slots.read_changes() if in_slots else _CHANGES) or 0)
 
 
-def note_change(connection: sa.Connection, format_: Format) -> None:
+def note_change(connection: sa.Connection, image: Image) -> None:
     """Count a change of what is told of an image, which changes no total."""
-    mine = totals.c.format == format_.value
+    if slots.are_used(connection):
+        slots.add(connection, slots.of_change(image))
+        return
+    mine = totals.c.format == image.facts.format.value
     connection.execute(sa.update(totals).where(mine).values(changes=totals.c.changes + 1))
 
 
 def _kept(connection: sa.Connection, format_: Format | None) -> Timeline:
-    files = sa.func.sum(months.c.files)
-    found = sa.select(months.c.month, files).group_by(months.c.month).order_by(months.c.month)
+    kept = slots.read_months() if slots.are_used(connection) else sa.select(months)
+    each = kept.subquery().c
+    found = sa.select(each.month, sa.func.sum(each.files)).group_by(each.month)
+    found = found.order_by(each.month)
     if format_:
-        found = found.where(months.c.format == format_.value)
+        found = found.where(each.format == format_.value)
     return _timeline((month, int(count)) for month, count in connection.execute(found))
 
 

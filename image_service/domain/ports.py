@@ -359,8 +359,11 @@ class Catalogue(Protocol):
     def keep_room(self) -> None:
         """See to it that removals can be written down on a full disk, too."""
 
-    def known(self, image_ids: Collection[str]) -> set[str]:
-        """Return those of image_ids that are there, in the trash or not."""
+    def known(self, image_ids: Collection[str], *, for_good: bool = False) -> set[str]:
+        """Return those of image_ids that are there, in the trash or not.
+
+        Args: for_good: only once all who may be removing them have ended; few ids.
+        """
 
     def trashed(self, image_ids: Collection[str]) -> set[str]:
         """Return those of image_ids that are in the trash."""
@@ -385,6 +388,9 @@ class Catalogue(Protocol):
 
     def forget_requests(self, before_ms: int) -> int:
         """Forget requests older than before_ms (Unix milliseconds); return how many."""
+
+    def tidy(self) -> None:
+        """Do what keeps counting fast; may be done by several processes, and at any time."""
 
     def check(self) -> None:
         """Read something. Raises: StorageUnavailable."""

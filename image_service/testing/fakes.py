@@ -289,7 +289,7 @@ class MemoryCatalogue:
     def keep_room(self) -> None:
         """See Catalogue.keep_room."""
 
-    def known(self, image_ids: Collection[str]) -> set[str]:
+    def known(self, image_ids: Collection[str], *, for_good: bool = False) -> set[str]:  # noqa: ARG002
         """See Catalogue.known."""
         return set(image_ids) & self.records.images.keys()
 
@@ -330,6 +330,9 @@ class MemoryCatalogue:
         for key in old:
             del self.records.requests[key]
         return len(old)
+
+    def tidy(self) -> None:
+        """See Catalogue.tidy."""
 
     def check(self) -> None:
         """See Catalogue.check."""

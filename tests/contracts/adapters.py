@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
 
 from image_service.catalogue import SqlCatalogue
+from image_service.catalogue.database import Database
+from image_service.catalogue.holders import KernelHolder
+from image_service.catalogue.leases import SqlLease
 from image_service.catalogue.migrate import upgrade
 from image_service.catalogue.outbox import Announcer
+from image_service.catalogue.postgres import (
+    PostgresOptions,
+    create_postgres_engine,
+    open_postgres,
+)
 from image_service.catalogue.reserve import Reserve
-from image_service.catalogue.sqlite import create_sqlite_engine, create_sqlite_writer
+from image_service.catalogue.sqlite import open_sqlite
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
 from image_service.domain.ports import BlobStore, Catalogue
@@ -31,6 +42,7 @@ from image_service.testing import (
     MemoryRecords,
     MemoryStore,
 )
+from scripts.postgres import Server
 from tests.s3 import SeaweedServer
 
 
@@ -40,6 +52,7 @@ class Process:
 
     adapter: Any
     kill: Callable[[], None]
+    database: Any = None
 
 
 class MemoryStores:
@@ -119,28 +132,69 @@ class SqliteCatalogues:
     def start(self, timeout_s: float = 5.0) -> Process:
         leases = LeaseBook(self.folder / "leases")
         lease = leases.acquire()
-        engine = create_sqlite_engine(self.file, timeout_s=timeout_s)
 
-        def prepare() -> None:
+        def prepare(engine: sa.Engine) -> None:
             self.folder.mkdir(parents=True, exist_ok=True)
             upgrade(engine)
 
-        catalogue = SqlCatalogue(
-            engine,
-            prepare=prepare,
-            holder=lease.id,
-            is_alive=leases.is_alive,
-            writer=create_sqlite_writer(self.file, timeout_s=timeout_s),
-            reserve=Reserve(self.folder / "reserve"),
-            events=Announcer(lambda: NOON_MS),
+        database = Database(
+            open_sqlite(self.file, timeout_s=timeout_s, prepare=prepare),
+            KernelHolder(lease.id, leases.is_alive),
+            Reserve(self.folder / "reserve"),
         )
+        catalogue = database.catalogue(events=Announcer(lambda: NOON_MS))
         catalogue.prepare()
         self._started.append(catalogue)
-        return Process(catalogue, functools.partial(drop_lock, lease))
+        return Process(catalogue, functools.partial(drop_lock, lease), database)
 
     def stop(self) -> None:
         for catalogue in self._started:
             catalogue.close()
+
+
+class PostgresCatalogues:
+    """Processes on one database of a server; stop() drops it."""
+
+    _template: ClassVar[dict[int, str]] = {}
+    _numbers = itertools.count(1)
+
+    def __init__(self, server: Server, *, is_empty: bool = False) -> None:
+        """Args: is_empty: without tables."""
+        self.server = server
+        self.name = f"catalogue_{next(self._numbers)}"
+        self.url = server.url_of(self.name)
+        self._started: list[SqlCatalogue] = []
+        # In an order that is not the bytes': nothing may depend on the database's.
+        locale = "TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+        server.run(f"CREATE DATABASE {self.name} {locale if is_empty else self._from_template()}")
+
+    def _from_template(self) -> str:
+        if self.server.port not in self._template:
+            first = PostgresCatalogues(self.server, is_empty=True)
+            engine = create_postgres_engine(PostgresOptions(first.url), is_bounded=False)
+            upgrade(engine)
+            engine.dispose()
+            self._template[self.server.port] = first.name
+        return f"TEMPLATE {self._template[self.server.port]}"
+
+    def start(self, url: str = "", *, ttl_s: float = 60.0, **options: Any) -> Process:
+        transactions = open_postgres(PostgresOptions(url or self.url, **options))
+        lease = SqlLease(transactions, ttl_s=ttl_s)
+        database = Database(transactions, lease)
+        catalogue = database.catalogue(events=Announcer(lambda: NOON_MS))
+        catalogue.prepare()
+        self._started.append(catalogue)
+
+        def kill() -> None:
+            lease.stop_beating()
+            self.server.run(f"UPDATE leases SET expires_ms = 0 WHERE id = '{lease.id}'", self.name)
+
+        return Process(catalogue, kill, database)
+
+    def stop(self) -> None:
+        for catalogue in self._started:
+            catalogue.close()
+        self.server.run(f"DROP DATABASE {self.name} WITH (FORCE)")
 
 
 STORES: dict[str, Callable[..., Any]] = {
@@ -149,6 +203,8 @@ STORES: dict[str, Callable[..., Any]] = {
     "s3": S3Stores,
 }
 CATALOGUES = {"memory": MemoryCatalogues, "sqlite": SqliteCatalogues}
+POSTGRESQL = "postgresql"
+"""The catalogues that need a server."""
 
 
 def drop_lock(lease: Lease) -> None:

@@ -11,13 +11,23 @@ import pytest
 from image_service.domain.ports import BlobStore, Catalogue
 from image_service.imaging.limits import Limits
 from image_service.imaging.pool import WorkerPool
-from tests.contracts.adapters import CATALOGUES, STORES, Process, S3Stores
+from tests.contracts.adapters import (
+    CATALOGUES,
+    POSTGRESQL,
+    STORES,
+    PostgresCatalogues,
+    Process,
+    S3Stores,
+)
 
 
-@pytest.fixture(params=sorted(CATALOGUES))
+@pytest.fixture(params=[*sorted(CATALOGUES), POSTGRESQL])
 def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Processes on one catalogue."""
-    made = CATALOGUES[request.param](tmp_path)
+    if request.param == POSTGRESQL:
+        made: Any = PostgresCatalogues(request.getfixturevalue("postgres_server"))
+    else:
+        made = CATALOGUES[request.param](tmp_path)
     yield made
     made.stop()
 

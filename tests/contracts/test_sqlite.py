@@ -43,7 +43,7 @@ def catalogue(catalogues: SqliteCatalogues) -> SqlCatalogue:
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(catalogue: SqlCatalogue) -> None:
-    with catalogue._engine.connect() as connection:
+    with catalogue.transactions.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, tables.metadata) == []
 
@@ -52,7 +52,7 @@ def test_preparing_again_changes_nothing(catalogue: SqlCatalogue) -> None:
     image = new_image()
     catalogue.add(image)
     catalogue.prepare()
-    upgrade(catalogue._engine)
+    upgrade(catalogue.transactions.engine)
     assert catalogue.get(image.id) == image
 
 
@@ -64,17 +64,17 @@ def test_what_was_there_before_there_were_counts_is_counted(catalogue: SqlCatalo
     catalogue.trash(trashed.id, NOON_MS)
     counted = catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)
     assert [len(each) for each in counted] == [1, 2, 1]
-    with catalogue._engine.begin() as connection:
-        for statement in ("DROP TABLE months", "DROP TABLE tags", "DROP TABLE outbox"):
-            connection.exec_driver_sql(statement)
+    with catalogue.transactions.engine.begin() as connection:
+        for table in ("months", "tags", "count_slots", "leases", "provisional", "turns", "outbox"):
+            connection.exec_driver_sql(f"DROP TABLE {table}")
         connection.exec_driver_sql("ALTER TABLE totals DROP COLUMN changes")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0007'")
-    upgrade(catalogue._engine)
+    upgrade(catalogue.transactions.engine)
     assert (catalogue.months(), catalogue.tags("", 9), catalogue.tags("ss", 9)) == counted
 
 
 def test_every_commit_is_on_disk_before_it_returns(catalogue: SqlCatalogue) -> None:
-    with catalogue._engine.connect() as connection:
+    with catalogue.transactions.engine.connect() as connection:
         pragmas = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("journal_mode", "synchronous")
@@ -115,7 +115,7 @@ def test_a_page_is_a_short_walk_along_an_index(
 ) -> None:
     seen: list[tuple[str, Any]] = []
 
-    @sa.event.listens_for(catalogue._engine, "before_cursor_execute")
+    @sa.event.listens_for(catalogue.transactions.engine, "before_cursor_execute")
     def note(connection: Any, cursor: Any, statement: str, values: Any, *rest: Any) -> None:
         seen.append((statement, values))
 
@@ -124,7 +124,7 @@ def test_a_page_is_a_short_walk_along_an_index(
     cursor = query.cursor_after(value, new_image().id)
     catalogue.page(query.continued(cursor))
     statement, values = next(each for each in seen if "ORDER BY" in each[0])
-    with catalogue._engine.connect() as connection:
+    with catalogue.transactions.engine.connect() as connection:
         plan = [
             row[3] for row in connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
         ]
@@ -202,7 +202,7 @@ def test_a_writer_waits_for_another(catalogues: SqliteCatalogues, catalogue: Sql
 
 
 def test_a_database_that_cannot_grow_is_full(catalogue: SqlCatalogue) -> None:
-    with catalogue._writer.connect() as connection:
+    with catalogue.transactions.writer.connect() as connection:
         used = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {used}")
     added = 0

@@ -15,28 +15,35 @@ from image_service.cli import main
 from image_service.manager import StorageManager
 from image_service.testing import FixedClock, InlineEngine, MemoryVariants, png
 from scripts.paths import ROOT
-from tests.contracts.adapters import LocalStores, S3Stores, SqliteCatalogues
+from scripts.postgres import Server
+from tests.contracts.adapters import (
+    LocalStores,
+    PostgresCatalogues,
+    S3Stores,
+    SqliteCatalogues,
+)
 from tests.s3 import SeaweedServer
 
 
 class Shop:
     """A folder with a store that was filled by the manager, and no service running on it."""
 
-    def __init__(self, folder: Path, server: SeaweedServer | None = None) -> None:
-        """Args: server: has the originals in a bucket."""
+    def __init__(
+        self, folder: Path, server: Server | None = None, *, bucket_on: SeaweedServer | None = None
+    ) -> None:
+        """Args:
+        server: a PostgreSQL that keeps the catalogue; SQLite for None.
+        bucket_on: has the originals in a bucket.
+        """
         self.uploads = folder / "uploads"
         folder.mkdir(exist_ok=True)
-        stores: Any = S3Stores(folder, server) if server else LocalStores(folder)
-        catalogues = SqliteCatalogues(folder)
+        stores: Any = S3Stores(folder, bucket_on) if bucket_on else LocalStores(folder)
         self.stores = stores
-        if server:  # the commands' own
+        if bucket_on:  # the commands' own
             stores.folder = self.uploads / ".state"
-        catalogues.folder = self.uploads / ".state"
-        catalogues.file = catalogues.folder / "catalogue.sqlite3"
-        catalogues.folder.mkdir(parents=True, exist_ok=True)
-        self.catalogues = catalogues
+        self.catalogues = PostgresCatalogues(server) if server else self._sqlite(folder)
         self.store = stores.start().adapter
-        self.catalogue = catalogues.start().adapter
+        self.catalogue = self.catalogues.start().adapter
         self.manager = StorageManager(
             self.store,
             self.catalogue,
@@ -51,7 +58,10 @@ class Shop:
         self.archive = stores.archive
         self.write_config(folder)
         if server:
-            self._write_s3_config(server)
+            with self.config.open("a") as config:
+                config.write(f"catalogue_url: {self.catalogues.url}\n")
+        if bucket_on:
+            self._write_s3_config(bucket_on)
 
     def _write_s3_config(self, server: SeaweedServer) -> None:
         told = {
@@ -60,6 +70,13 @@ class Shop:
             "upload_dir": str(self.uploads),
         }
         self.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
+
+    def _sqlite(self, folder: Path) -> Any:
+        catalogues = SqliteCatalogues(folder)
+        catalogues.folder = self.uploads / ".state"
+        catalogues.file = catalogues.folder / "catalogue.sqlite3"
+        catalogues.folder.mkdir(parents=True, exist_ok=True)
+        return catalogues
 
     @staticmethod
     def write_config(folder: Path) -> None:

@@ -207,25 +207,36 @@ class Yaml(CodeBlockParser):
 
 
 class Json(CodeBlockParser):
-    """JSON; what has `args` is the body of a call, and is made."""
+    """JSON; what has `args` is the body of a call, and is made; a line of the log is there."""
 
     language = "json"
 
     def __init__(self, place: Place) -> None:
         super().__init__()
-        self._uri = place.site.uri
+        self._site = place.site
 
     def evaluate(self, example: Example) -> str | None:
         """See CodeBlockParser."""
         told = json.loads(str(example.parsed))
-        if "kwargs" not in told:
-            return None
+        if "kwargs" in told:
+            return self._call(told)
+        return self._of_log(told) if "logger" in told else None
+
+    def _call(self, told: dict[str, Any]) -> str | None:
         assert told["kwargs"]["file"] == "<base64>"
         told["kwargs"]["file"] = base64.b64encode(jpeg(seed=2)).decode()
-        with RawCaller(self._uri) as caller:
+        with RawCaller(self._site.uri) as caller:
             caller.send(json.dumps(told).encode(), "upload_image")
             reply = caller.answer()
         return None if reply["error"] is None and reply["result"]["success"] else str(reply)
+
+    def _of_log(self, told: dict[str, Any]) -> str | None:
+        lines = [line for line in self._site.words().splitlines() if line.startswith("{")]
+        kinds = {name: told.get(name) for name in ("logger", "method", "code")}
+        like = [each for each in map(json.loads, lines) if kinds.items() <= each.items()]
+        if like and like[-1].keys() == told.keys():
+            return None
+        return f"no line of the log has these fields, but {like[-1:]}"
 
 
 def parsed(path: Path, place: Place) -> Document:

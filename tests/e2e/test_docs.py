@@ -67,6 +67,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, broker_uri: str) -> Iterat
     delete_queues(broker_uri)
     site = Site(tmp_path_factory.mktemp("site"), broker_uri)
     site.environment["IMAGE_SERVICE_ARCHIVE_DIR"] = str(site.folder / "archive")
+    site.environment["IMAGE_SERVICE_LOG_FORMAT"] = "json"
     running = Running(site)
     yield running
     running.stop()
@@ -135,6 +136,7 @@ PRINTED = {
 """What pages that run in this process must have printed."""
 
 
+@pytest.mark.timeout(300)  # a page of Operations starts twenty processes
 @pytest.mark.parametrize("page", sorted(PAGES_TO_RUN, key=lambda page: page in SETTINGS))
 def test_what_the_page_shows_happens(
     page: str, place: Place, capsys: pytest.CaptureFixture[str]

@@ -1,0 +1,74 @@
+"""Turns: one at a time, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from image_service import native
+from image_service.native import threading
+from tests.contracts.adapters import PostgresCatalogues, SqliteCatalogues
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
+    if request.param == "sqlite":
+        made: Any = SqliteCatalogues(tmp_path)
+    else:
+        made = PostgresCatalogues(request.getfixturevalue("postgres_server"))
+    yield made
+    made.stop()
+
+
+def takes(turns: Any, name: str = "sweep", ttl_s: float = 30.0) -> bool:
+    with turns.take(name, ttl_s) as is_ours:
+        return bool(is_ours)
+
+
+def test_a_turn_is_one_processs_until_its_time_is_over(databases: Any) -> None:
+    one, two = (databases.start().database.turns for _ in range(2))
+    assert takes(one, ttl_s=0.4)
+    assert not takes(two)
+    assert takes(two, "scrub"), "another turn is anybody's"
+    assert takes(one, ttl_s=0.4), "its own it may have again"
+    native.time.sleep(0.5)
+    assert takes(two)
+    assert not takes(one)
+
+
+def test_turns_that_are_given_up_are_free_at_once(databases: Any) -> None:
+    one, two = (databases.start().database.turns for _ in range(2))
+    assert takes(one)
+    one.give_up()
+    assert takes(two)
+    one.give_up()
+    assert not takes(one)
+
+
+def test_work_that_takes_longer_than_a_turn_keeps_it(databases: Any) -> None:
+    one, two = (databases.start().database.turns for _ in range(2))
+    with one.take("sweep", 0.6) as is_ours:
+        assert is_ours
+        for _ in range(6):
+            native.time.sleep(0.25)
+            assert not takes(two)
+
+
+def test_of_many_that_want_a_turn_at_once_one_has_it(databases: Any) -> None:
+    many = [databases.start().database.turns for _ in range(4)]
+    barrier = threading.Barrier(len(many))
+    had: list[bool] = []
+
+    def work(turns: Any) -> None:
+        barrier.wait(10)
+        had.append(takes(turns))
+
+    threads = [threading.Thread(target=work, args=(turns,)) for turns in many]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert sorted(had) == [False, False, False, True]
