@@ -63,7 +63,8 @@ class Backends:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
         committed: see Transactions.
-        finds_images: whether images are added that this process has not stored: a rebuild's.
+        finds_images: whether images are added or dropped whose blobs it has not noted: by a
+            rebuild, a repair.
         Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
