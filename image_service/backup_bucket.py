@@ -229,10 +229,13 @@ class BackupBucket:
     def _manifests(self) -> list[Backup | str]:
         with _failing():
             keys = [each.key for each in self._bucket.listed(_BACKUPS)]
+            # By name: among keys T-2/ is before T/.
+            names = sorted(key.split("/")[1] for key in keys if key.endswith(f"/{MANIFEST}"))
             return [
-                read_manifest(self._read(key).decode("utf-8", "replace"), key.split("/")[-2])
-                for key in sorted(keys)
-                if key.endswith(f"/{MANIFEST}")
+                read_manifest(
+                    self._read(f"{_BACKUPS}{name}/{MANIFEST}").decode("utf-8", "replace"), name
+                )
+                for name in names
             ]
 
     def _read(self, key: str) -> bytes:
