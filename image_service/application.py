@@ -159,7 +159,6 @@ class Application:
         self.backups = self._off_hub("backups", BackupLog(settings.state_path))
         self.outgoing = self._create_outgoing()
         self._integrity = scrub
-        self._signing = self._off_hub("storage", cast(Any, store))
         self.health = self._create_health(engine, renderer)
         self._follow()
 
@@ -196,8 +195,8 @@ class Application:
         """Return an address of a blob past this service for a while, "" where it has none."""
         if not isinstance(self.store, S3Store):
             return ""
-        url: str = self._signing.signed_url(name, self.settings.url_redirect_ttl_s)
-        return url
+        signing = self._off_hub("storage", self.store)
+        return signing.signed_url(name, self.settings.url_redirect_ttl_s)
 
     @property
     def cache_counts(self) -> CacheCounts:

@@ -25,7 +25,6 @@ from .catalogue.sqlite import open_sqlite
 from .catalogue.turns import SqlTurn
 from .domain.events import Turn
 from .domain.image import image_id_of
-from .domain.ports import Journal
 from .settings import Settings
 from .storage import FileTurn, HostLock, Lease, LeaseBook, LocalStore
 from .storage.journal import LocalJournal
@@ -60,10 +59,13 @@ class Backends:
         *,
         min_free_bytes: int = 0,
         committed: Told = lambda _: None,
+        finds_images: bool = False,
     ) -> None:
         """Args:
         min_free_bytes: room on the disk that uploads must leave.
         committed: see Transactions.
+        finds_images: whether images are added or dropped whose blobs it has not noted: by a
+            rebuild, a repair.
         Raises: OSError where no lease can be taken; StorageUnavailable.
         """
         self._settings = settings
@@ -80,10 +82,11 @@ class Backends:
             self._database = Database(transactions, lease)
         else:
             self._database = _open_sqlite(settings, self._leases, self._lease, committed)
-        journal = self._journal()
-        self.store = self._create_store(journal, min_free_bytes)
-        in_database = journal if isinstance(journal, SqlJournal) else None
-        self.catalogue = self._database.catalogue(in_database, self.announcer)
+        journal = self._shared_journal()
+        self.store = self._create_store(min_free_bytes, journal)
+        self.catalogue = self._database.catalogue(
+            None if finds_images else journal, events=self.announcer
+        )
         self.turns = self._database.turns
 
     def claim(self) -> None:
@@ -131,27 +134,31 @@ class Backends:
             self._lease.release()
             self._host_lock.release()
 
-    def _journal(self) -> Journal | None:
-        """Return where the store notes names, None for one that keeps them itself."""
-        settings = self._settings
-        if not settings.s3_originals:
+    def _shared_journal(self) -> SqlJournal | None:
+        """Return the journal of a bucket and a database that several machines may be using."""
+        if not (self._options and self._settings.s3_originals):
             return None
-        grace_s = settings.s3_timeout_s
-        if self._options:
-            return self._database.journal(grace_s=grace_s)
-        folder = settings.state_path / "journal"
-        return LocalJournal(folder, self._leases, self._lease, grace_s=grace_s)
+        return self._database.journal(grace_s=self._settings.s3_timeout_s)
 
-    def _create_store(self, journal: Journal | None, min_free_bytes: int) -> Store:
-        settings = self._settings
-        if journal:
-            return create_s3_store(settings, journal)
+    def _create_store(self, min_free_bytes: int, journal: SqlJournal | None) -> Store:
+        settings, leases, lease = self._settings, self._leases, self._lease
+        if settings.s3_originals:
+            return create_s3_store(settings, journal or self._local_journal())
         return LocalStore(
             settings.upload_path,
-            self._leases,
-            self._lease,
+            leases,
+            lease,
             min_free_bytes=min_free_bytes,
             archive=settings.archive_path,
+        )
+
+    def _local_journal(self) -> LocalJournal:
+        settings = self._settings
+        return LocalJournal(
+            settings.state_path / "journal",
+            self._leases,
+            self._lease,
+            grace_s=settings.s3_timeout_s,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
+import itertools
 import json
 import secrets
 import tempfile
@@ -218,18 +219,23 @@ class BackupBucket:
         self._bucket.put(folder + MANIFEST, json.dumps(asdict(backup), indent=1).encode())
 
     def _new_name(self, now: dt.datetime) -> str:
-        # Two that begin within one second, on two machines, must not share a name, either.
+        # In their order, also those of one second. Of two that begin on two machines at once the
+        # second is refused when it ends: its catalogue is another one under the same key.
         name = now.strftime(NAME_FORMAT)
-        is_taken = any(True for _ in self._bucket.listed(f"{_BACKUPS}{name}"))
-        return f"{name}-{secrets.token_hex(2)}" if is_taken else name
+        taken = {each.key.split("/")[1] for each in self._bucket.listed(_BACKUPS)}
+        numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+        return next(name + number for number in numbers if name + number not in taken)
 
     def _manifests(self) -> list[Backup | str]:
         with _failing():
             keys = [each.key for each in self._bucket.listed(_BACKUPS)]
+            # By name: among keys T-2/ is before T/.
+            names = sorted(key.split("/")[1] for key in keys if key.endswith(f"/{MANIFEST}"))
             return [
-                read_manifest(self._read(key).decode("utf-8", "replace"), key.split("/")[-2])
-                for key in sorted(keys)
-                if key.endswith(f"/{MANIFEST}")
+                read_manifest(
+                    self._read(f"{_BACKUPS}{name}/{MANIFEST}").decode("utf-8", "replace"), name
+                )
+                for name in names
             ]
 
     def _read(self, key: str) -> bytes:

@@ -131,7 +131,7 @@ def rebuild(config_path: Path) -> None:
 
     with told():
         settings = load(config_path)[1]
-        with opened(settings, may_be_new=True) as parts:
+        with opened(settings, may_be_new=True, finds_images=True) as parts:
             run = RebuildRun(parts, settings)
             with progress("Rebuilding", len(run.names)) as bar:
                 for _ in run.images():

@@ -40,7 +40,7 @@ def run(
     Raises: ConfigError, StorageUnavailable, BackupFailed.
     """
     _, settings = load(config_path)
-    with opened(settings) as parts:
+    with opened(settings, finds_images=True) as parts:
         verification = VerifyRun(parts, settings, max_bytes_per_s=(max_rate_mib or 0) * MIB)
         with progress("Verifying", verification.total_bytes) as bar:
             for image in verification.images(quick=quick):

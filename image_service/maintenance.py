@@ -55,10 +55,12 @@ class Parts:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
+def opened(
+    settings: Settings, *, may_be_new: bool = False, finds_images: bool = False
+) -> Iterator[Parts]:
     """Open the store that settings name.
 
-    Args: may_be_new: make one where there is none.
+    Args: may_be_new: make one where there is none; finds_images: see Backends.
     Raises: StorageUnavailable when there is none.
     """
     if may_be_new:
@@ -66,7 +68,7 @@ def opened(settings: Settings, *, may_be_new: bool = False) -> Iterator[Parts]:
     elif not has_catalogue(settings):
         raise _no_catalogue(settings)
     try:
-        backends = Backends(settings)
+        backends = Backends(settings, finds_images=finds_images)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
     try:

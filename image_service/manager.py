@@ -61,13 +61,16 @@ class StorageManager:
         quotas: Quotas | None = None,
         strip: Strip = Strip.NONE,
         accepted: Collection[Format] = frozenset(Format),
+        is_shared: bool = False,
     ) -> None:
         """Args:
         trash_retention_days, retention_days: see Removals.
         max_upload_bytes, quotas, strip, accepted: see additions.Terms.
+        is_shared: whether other machines may remove what this one takes to be there.
         """
         self._store = store
         self._catalogue = catalogue
+        self._is_shared = is_shared
         self._clock = clock
         self._variants = variants
         self._idempotency_window_ms = int(idempotency_window_s * 1000)
@@ -112,6 +115,7 @@ class StorageManager:
             quotas=settings.quotas,
             strip=settings.strip_metadata,
             accepted=accepted,
+            is_shared=bool(settings.s3_originals and settings.catalogue_url),
         )
 
     def add(
@@ -174,7 +178,7 @@ class StorageManager:
 
         So cheap that it may be asked on the hub.
         """
-        return self._store.is_settled(image.blob_name)
+        return not self._is_shared and self._store.is_settled(image.blob_name)
 
     def update(
         self,

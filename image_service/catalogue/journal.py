@@ -65,9 +65,8 @@ class SqlJournal:
 
     def noted(self) -> set[str]:
         """See Journal.noted."""
-        return self._transactions.read(
-            lambda connection: set(connection.scalars(sa.select(provisional.c.name)))
-        )
+        select = sa.select(provisional.c.name).distinct()
+        return set(self._transactions.read(lambda connection: connection.scalars(select).all()))
 
     def check(self, connection: sa.Connection, name: str) -> None:
         """In a transaction, see to it that a name is this process's until that has ended.

@@ -173,6 +173,7 @@ def test_a_journal_tells_only_what_the_dead_have_left_and_after_a_grace(database
     for name in ("b.jpg", "a.jpg", "b.jpg"):
         mine.begin(name)
     others.begin("c.jpg")
+    assert mine.noted() == others.noted() == {"a.jpg", "b.jpg", "c.jpg"}
     mine.end("nobody knows.jpg")
     assert others.left_over() == mine.left_over() == []
     one.kill()

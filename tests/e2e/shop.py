@@ -29,17 +29,17 @@ class Shop:
     """A folder with a store that was filled by the manager, and no service running on it."""
 
     def __init__(
-        self, folder: Path, server: Server | None = None, bucket: SeaweedServer | None = None
+        self, folder: Path, server: Server | None = None, *, bucket_on: SeaweedServer | None = None
     ) -> None:
         """Args:
         server: a PostgreSQL that keeps the catalogue; SQLite for None.
-        bucket: has the originals in a bucket; a folder for None.
+        bucket_on: has the originals in a bucket.
         """
         self.uploads = folder / "uploads"
         folder.mkdir(exist_ok=True)
-        stores: Any = S3Stores(folder, bucket) if bucket else LocalStores(folder)
+        stores: Any = S3Stores(folder, bucket_on) if bucket_on else LocalStores(folder)
         self.stores = stores
-        if bucket:  # the commands' own
+        if bucket_on:  # the commands' own
             stores.folder = self.uploads / ".state"
         self.catalogues = PostgresCatalogues(server) if server else self._sqlite(folder)
         self.store = stores.start().adapter
@@ -57,18 +57,11 @@ class Shop:
         self.config = folder / "config.yaml"
         self.archive = stores.archive
         self.write_config(folder)
-        if bucket:
-            self._write_s3_config(bucket)
+        if bucket_on:
+            self._write_s3_config(bucket_on)
         if server:
             with self.config.open("a") as config:
                 config.write(f"catalogue_url: {self.catalogues.url}\n")
-
-    def _sqlite(self, folder: Path) -> Any:
-        catalogues = SqliteCatalogues(folder)
-        catalogues.folder = self.uploads / ".state"
-        catalogues.file = catalogues.folder / "catalogue.sqlite3"
-        catalogues.folder.mkdir(parents=True, exist_ok=True)
-        return catalogues
 
     def _write_s3_config(self, server: SeaweedServer) -> None:
         told = {
@@ -77,6 +70,13 @@ class Shop:
             "upload_dir": str(self.uploads),
         }
         self.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
+
+    def _sqlite(self, folder: Path) -> Any:
+        catalogues = SqliteCatalogues(folder)
+        catalogues.folder = self.uploads / ".state"
+        catalogues.file = catalogues.folder / "catalogue.sqlite3"
+        catalogues.folder.mkdir(parents=True, exist_ok=True)
+        return catalogues
 
     @staticmethod
     def write_config(folder: Path) -> None:

@@ -22,14 +22,14 @@ IMAGES = 42
 @pytest.fixture
 def shop(tmp_path: Path, seaweed: SeaweedServer) -> Iterator[Shop]:
     """One whose originals are in a bucket."""
-    made = Shop(tmp_path / "shop", bucket=seaweed)
+    made = Shop(tmp_path / "shop", bucket_on=seaweed)
     yield made
     made.catalogues.stop()
 
 
 @pytest.fixture(params=["local", "s3"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path, seaweed: SeaweedServer) -> Iterator[Shop]:
-    made = Shop(tmp_path / "other", bucket=seaweed if request.param == "s3" else None)
+    made = Shop(tmp_path / "other", bucket_on=seaweed if request.param == "s3" else None)
     if request.param == "local":
         told = {**seaweed.settings("x"), "s3_originals": "", "upload_dir": str(made.uploads)}
         made.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
@@ -154,7 +154,7 @@ def test_a_lost_catalogue_is_rebuilt_from_the_bucket(
     filled(shop)
     shop.manager.update(shop.fill(1)[0], filename="renamed.png", tags=["x"])
     before = contents(shop)
-    again = Shop(tmp_path / "again", bucket=seaweed)
+    again = Shop(tmp_path / "again", bucket_on=seaweed)
     again.config.write_text(shop.config.read_text().replace(str(shop.uploads), str(again.uploads)))
     code, out, error = run(again, "rebuild")
     assert (code, out.startswith(f"{IMAGES + 1} images, ")) == (0, True), error

@@ -22,7 +22,6 @@ def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
         Marks(settings.state_path / "s3"),
         archive=BucketArchive(bucket, archive, settings.s3_archive_class),
         grace_s=settings.s3_timeout_s,
-        is_shared=settings.catalogue_url is not None,
     )
 
 

@@ -49,10 +49,8 @@ class S3Store:
         *,
         archive: BucketArchive | None = None,
         grace_s: float = 20.0,
-        is_shared: bool = False,
     ) -> None:
         """Args:
-        is_shared: other machines store and remove here, too: their marks are not seen.
         archive: where originals can be put away.
         grace_s: for how long what failed to be stored may turn up in the bucket all the same.
         """
@@ -62,7 +60,6 @@ class S3Store:
         self._labels = Labels(bucket)
         self._archive = archive or BucketArchive(bucket, None)
         self._grace_s = grace_s
-        self._is_shared = is_shared
         self._lock = threading.Lock()
         # Held while the journal is told of a name, so that it agrees with what is active.
         self._turns = [threading.Lock() for _ in range(_LOCKS)]
@@ -154,7 +151,7 @@ class S3Store:
 
     def signed_url(self, name: str, ttl_s: float) -> str:
         """Return an address under which anybody can read a settled blob for so long, else ""."""
-        if not self._seems_settled(name) or self.is_archived(name):
+        if not self.is_settled(name) or self.is_archived(name):
             return ""
         return self._bucket.signed_url(self._key(name), ttl_s)
 
@@ -164,7 +161,7 @@ class S3Store:
 
     def arrived_ms(self, name: str) -> int:
         """See BlobStore.arrived_ms."""
-        if not self._seems_settled(name):
+        if not self.is_settled(name):
             return 0
         is_archived = self.is_archived(name)
         return self._archive.arrived_ms(name) if is_archived else self._labels.arrived_ms(name)
@@ -173,7 +170,7 @@ class S3Store:
         self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None
     ) -> bool | None:
         """See BlobStore.put_away."""
-        if self.is_archived(name) or not self._seems_settled(name):
+        if self.is_archived(name) or not self.is_settled(name):
             return None
         self._begin(name)
         try:
@@ -191,7 +188,7 @@ class S3Store:
         """See BlobStore.bring_back."""
         # One at a time: several readers of one archived picture ask at once.
         with self._bringing_back:
-            if not self.is_archived(name) or not self._seems_settled(name):
+            if not self.is_archived(name) or not self.is_settled(name):
                 return
             self._begin(name)
             try:
@@ -207,11 +204,7 @@ class S3Store:
         return self._archive.tidy()
 
     def is_settled(self, name: str) -> bool:
-        """See BlobStore.is_settled. Where others remove, too, it takes a look to be sure."""
-        return not self._is_shared and self._seems_settled(name)
-
-    def _seems_settled(self, name: str) -> bool:
-        """Tell whether a blob is settled as this machine knows: it takes no look at the bucket."""
+        """See BlobStore.is_settled. As this machine knows: it takes no look at the bucket."""
         self._key(name)
         return not (self._marks.has(Mark.GONE, name) or self._marks.has(Mark.TRASHED, name))
 
