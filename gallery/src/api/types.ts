@@ -144,7 +144,8 @@ export interface Stats {
   byMonth: Month[];
   totalFiles: number;
   totalBytes: number;
-  freeBytes: number;
+  /** Null where nobody can tell: object storage. */
+  freeBytes: number | null;
   quotaBytes: number | null;
   quotaFiles: number | null;
   trashedFiles: number;

@@ -54,7 +54,7 @@ function Figures({ stats }: { stats: Stats }) {
       <dl class="figures">
         <Figure name="Pictures" value={count(stats.totalFiles)} />
         <Figure name="Originals" value={bytes(stats.totalBytes)} />
-        <Figure name="Free on the disk" value={bytes(stats.freeBytes)} />
+        {stats.freeBytes !== null && <Figure name="Free on the disk" value={bytes(stats.freeBytes)} />}
         <Figure name="Cached variants" value={bytes(stats.cacheBytes)} />
         {stats.trashedFiles > 0 && (
           <Figure name="In the trash" value={bytes(stats.trashedBytes)} more={plural(stats.trashedFiles, "picture")} />
@@ -102,15 +102,18 @@ function Room({ stats }: { stats: Stats }) {
   // What is in the trash counts towards the quotas.
   const usedBytes = stats.totalBytes + stats.trashedBytes;
   const usedFiles = stats.totalFiles + stats.trashedFiles;
-  const disk = usedBytes + stats.freeBytes;
   return (
     <>
-      <Meter
-        label="Disk"
-        value={usedBytes}
-        max={disk}
-        told={`${bytes(usedBytes)} used here, ${bytes(stats.freeBytes)} free`}
-      />
+      {stats.freeBytes === null ? (
+        <p>{bytes(usedBytes)} on object storage, which tells no end.</p>
+      ) : (
+        <Meter
+          label="Disk"
+          value={usedBytes}
+          max={usedBytes + stats.freeBytes}
+          told={`${bytes(usedBytes)} used here, ${bytes(stats.freeBytes)} free`}
+        />
+      )}
       {stats.quotaBytes ? (
         <Meter
           label="Quota of bytes"
