@@ -26,6 +26,16 @@ class Housekeeping(Timer):
         self.interval = self.core.app.settings.sweep_interval_s
         super().start()
 
+    def stop(self) -> None:
+        """See Extension. One that SIGTERM stops before it has started has nothing to end."""
+        if self.gt is not None:
+            super().stop()
+
+    def kill(self) -> None:
+        """See Extension."""
+        if self.gt is not None:
+            super().kill()
+
     def handle_result(self, worker_ctx: Any, result: Any, exc_info: Any) -> tuple[Any, Any]:
         """See Timer."""
         if exc_info and isinstance(exc_info[1], ImageServiceError):
