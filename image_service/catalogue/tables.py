@@ -172,8 +172,9 @@ outbox = sa.Table(
     sa.Column(
         "number",
         sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        # Unlike a sequence's, its numbers need no right beside that to insert.
+        sa.Identity(),
         primary_key=True,
-        autoincrement=True,
     ),
     sa.Column("id", sa.String(32), nullable=False),
     sa.Column("type", sa.String(32), nullable=False),

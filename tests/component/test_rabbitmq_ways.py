@@ -29,8 +29,8 @@ from tests.component.test_redelivery import upload_body
 LARGE = noise(300)  # a reply on a connection of its own
 
 SERVICE_RIGHTS = (
-    r"^(nameko-rpc|rpc-image_service(\.transfers)?)$",
-    r"^(nameko-rpc|rpc-image_service(\.transfers)?)$",
+    r"^(nameko-rpc|image_service\.events|rpc-image_service(\.transfers)?)$",
+    r"^(nameko-rpc|image_service\.events|rpc-image_service(\.transfers)?)$",
     r"^(nameko-rpc|rpc-image_service(\.transfers)?)$",
 )
 CALLER_RIGHTS = (

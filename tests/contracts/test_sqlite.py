@@ -57,7 +57,7 @@ def test_preparing_again_changes_nothing(catalogue: SqlCatalogue) -> None:
 
 
 def test_a_catalogue_of_a_newer_version_is_told_as_such(catalogue: SqlCatalogue) -> None:
-    with catalogue._engine.begin() as connection:
+    with catalogue.transactions.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StorageUnavailable, match="made by a newer version of the service"):
         catalogue.prepare()

@@ -11,7 +11,7 @@ def upgrade() -> None:
     number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "outbox",
-        sa.Column("number", number, autoincrement=True, nullable=False),
+        sa.Column("number", number, sa.Identity(), nullable=False),
         sa.Column("id", sa.String(32), nullable=False),
         sa.Column("type", sa.String(32), nullable=False),
         sa.Column("image_id", sa.String(50), nullable=False),
