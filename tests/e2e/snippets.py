@@ -3,8 +3,8 @@
 `sh` must run without an error. In `console`, lines after a `$ ` are what the command prints, `…`
 in them standing for anything, as every id does for any other; `>>> ` lines are typed into it.
 `python` runs, its `>>> ` lines compared with their output. `yaml` is read by the program it is for,
-`json` is parsed, and sent where it is a request. `text` is everything else, and `sql` is for whoever
-has a server.
+`json` is parsed, and sent where it is a request. `text` is everything else, and `sql` is for
+whoever has a server.
 
 `<!-- skip: next "why" -->` before a block, or `<!-- skip: next if(condition, reason="why") -->`,
 says that it is not run.
