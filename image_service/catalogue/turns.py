@@ -58,15 +58,17 @@ class SqlTurns:
         return is_ours
 
     def leave(self, name: str) -> None:
-        """Let others have a turn at once. Raises: StorageFull, StorageUnavailable."""
-        mine = sa.delete(turns).where(turns.c.name == name, turns.c.holder.in_(self._ids()))
-        self._transactions.write(lambda connection: connection.execute(mine))
+        """Let others have a turn at once, or where the database is away, once it runs out."""
+        self._forget(turns.c.name == name)
 
     def give_up(self) -> None:
         """See Turns.give_up."""
         if not self._has_had_any:
             return  # there may be no table
-        mine = sa.delete(turns).where(turns.c.holder.in_(self._ids()))
+        self._forget()
+
+    def _forget(self, *which: sa.ColumnElement[bool]) -> None:
+        mine = sa.delete(turns).where(turns.c.holder.in_(self._ids()), *which)
         with contextlib.suppress(ImageServiceError):  # they run out
             self._transactions.write(lambda connection: connection.execute(mine))
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from image_service import native
+from image_service.catalogue.turns import SqlTurn
+from image_service.errors import StorageUnavailable
 from image_service.native import threading
 from tests.contracts.adapters import PostgresCatalogues, SqliteCatalogues
 
@@ -46,6 +48,30 @@ def test_turns_that_are_given_up_are_free_at_once(databases: Any) -> None:
     assert takes(two)
     one.give_up()
     assert not takes(one)
+
+
+def test_a_turn_that_is_held_on_to_is_free_once_it_is_released(databases: Any) -> None:
+    one, two = (SqlTurn(databases.start().database.turns, "events", ttl_s=30.0) for _ in range(2))
+    assert one.take()
+    assert one.take(), "its own it may have again"
+    assert not two.take()
+    two.release()
+    assert not two.take()
+    one.release()
+    assert two.take()
+
+
+def test_a_turn_can_be_released_while_the_database_is_away(databases: Any) -> None:
+    process = databases.start()
+    turn = SqlTurn(process.database.turns, "events", ttl_s=30.0)
+    assert turn.take()
+    process.adapter.transactions.write = _fail
+    process.database.turns._transactions.write = _fail
+    turn.release()
+
+
+def _fail(work: Any) -> Any:
+    raise StorageUnavailable("its catalogue cannot be reached")
 
 
 def test_work_that_takes_longer_than_a_turn_keeps_it(databases: Any) -> None:
