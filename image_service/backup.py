@@ -35,6 +35,7 @@ from .backup_format import (
     read_manifest,
     translated,
     walk,
+    whole,
 )
 from .backup_objects import Objects
 from .domain.image import Blob, Image
@@ -135,9 +136,7 @@ class BackupFolder:
         path = self._objects.path(image.sha256.hex())
         with translated():
             data = path.read_bytes() if path.exists() else b""
-        if hashlib.sha256(data).digest() != image.sha256:
-            raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
-        return data
+        return whole(data, image)
 
     def prune(self, keep: int) -> tuple[int, int]:
         """Remove all but the newest backups, and the objects that no backup has any more.

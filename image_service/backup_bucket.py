@@ -30,6 +30,7 @@ from .backup_format import (
     read_manifest,
     translated,
     walk,
+    whole,
 )
 from .backup_objects import Objects
 from .domain.image import Blob, Image
@@ -124,9 +125,7 @@ class BackupBucket:
     def read(self, image: Blob | Image) -> bytes:
         """See Backups.read."""
         data = self._read(key_of(image.sha256.hex()))
-        if hashlib.sha256(data).digest() != image.sha256:
-            raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
-        return data
+        return whole(data, image)
 
     def create(
         self,

@@ -35,6 +35,7 @@ from .backup_format import (
     read_manifest,
     translated,
     walk,
+    whole,
 )
 from .domain.image import Blob, Image
 from .domain.ports import BlobStore, Catalogue
@@ -100,9 +101,7 @@ class BackupFile:
         # A member's own checksum may be wrong, too: what it says is no more than what is read.
         with _opened(self._path) as file, contextlib.suppress(KeyError, BackupFailed), _zipped():
             data = file.read(_member(image.sha256.hex()))
-        if hashlib.sha256(data).digest() != image.sha256:
-            raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
-        return data
+        return whole(data, image)
 
     def create(
         self,

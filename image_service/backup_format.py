@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,13 @@ class BackupFailed(Exception):
     def why(self) -> str:
         """What is wrong, for people."""
         return str(self.args[0])
+
+
+def whole(data: bytes, image: Blob | Image) -> bytes:
+    """Return the bytes of an original as they were in a backup. Raises: BackupFailed."""
+    if hashlib.sha256(data).digest() != image.sha256:
+        raise BackupFailed(f"the original of {image.id} is damaged or missing in it")
+    return data
 
 
 @dataclass(frozen=True)

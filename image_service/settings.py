@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from .amqp_tls import several
 from .domain.formats import Format
 from .domain.quota import Quota, Quotas
 from .domain.signing import read_keys
@@ -21,17 +20,16 @@ from .domain.strip import Strip
 from .domain.transform_options import parse_options
 from .errors import InvalidArgument
 from .settings_access import AccessSettings
+from .settings_broker import BrokerSettings
 from .settings_catalogue import CatalogueSettings
 from .settings_s3 import S3Settings
 
 MIB = 1024 * 1024
 MAX_WATERMARK_BYTES = 512 * 1024
 _ACCEL_PREFIX = re.compile(r"(/[A-Za-z0-9_-]+)+")
-_AMQP_SCHEMES = ("amqp", "amqps", "pyamqp")
 
 Bytes = Annotated[int, Field(ge=1, le=2**40)]
 Quality = Annotated[int, Field(ge=1, le=100)]
-Serializer = Literal["msgpack", "json"]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 3650, allow_inf_nan=False)]
 
 
@@ -51,7 +49,7 @@ STRICT: Mapping[str, int | float] = {
 """The defaults under `limits: strict`: any picture within a second and 300 MB of a worker."""
 
 
-class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
+class Settings(AccessSettings, BrokerSettings, CatalogueSettings, S3Settings, BaseModel):
     """Every key of config.yaml that is ours. Sizes are bytes, times seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", validate_default=True)
@@ -130,15 +128,8 @@ class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
     scrub_bytes_per_s: int = Field(1024 * 1024, ge=0, le=2**40)
     idempotency_window_s: Seconds = 86_400.0
 
-    events: bool = True
-    events_poll_s: Seconds = 1.0
-    rpc_queue_type: Literal["classic", "quorum"] = "classic"
-    amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
-    accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
-    serializer: Serializer = "msgpack"
     service_processes: int = Field(1, ge=1, le=64)
     max_workers: int = Field(32, ge=2, le=10_000)
-    heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"
     access_log: Literal["all", "calls", "failures"] = "calls"
@@ -195,28 +186,6 @@ class Settings(AccessSettings, CatalogueSettings, S3Settings, BaseModel):
                 parse_options([f"pr:{name}"], value)
             except InvalidArgument as exc:
                 raise ValueError(f"{name!r}: {exc}") from None
-        return value
-
-    @field_validator("amqp_uri", mode="before")
-    @classmethod
-    def _hosts_may_be_a_list(cls, value: object) -> object:
-        return several(value) if isinstance(value, (list, tuple)) else value
-
-    @field_validator("amqp_uri")
-    @classmethod
-    def _amqp_uri_names_a_broker(cls, value: str) -> str:
-        for uri in value.split(";"):
-            try:
-                parts = urlsplit(uri)
-                is_broker = parts.scheme in _AMQP_SCHEMES and bool(parts.hostname)
-                is_broker = is_broker and (parts.port is None or parts.port > 0)
-            except ValueError:
-                is_broker = False
-            if not is_broker:
-                raise ValueError(
-                    "must look like pyamqp://user:password@host:5672/vhost; a password's @ is "
-                    "written %40, its / %2F, its : %3A"
-                )
         return value
 
     @field_validator("public_url")
