@@ -31,7 +31,8 @@ VARIABLE = re.compile(r"\bIMAGE_SERVICE_[A-Z0-9_]+")
 
 
 def _compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))
+    # Nameko teaches yaml.safe_load, for good, to fill in environment variables.
+    found: dict[str, Any] = yaml.load(COMPOSE.read_text(encoding="utf-8"), yaml.CSafeLoader)
     return found
 
 
