@@ -1,16 +1,18 @@
 """`make test` and its like: see to a RabbitMQ for the tests, then run pytest.
 
-All of the tests run in two processes side by side, each with a broker of its own: the machine's
-second core halves the time. (pytest-xdist would do it, but hangs where eventlet has replaced the
+All of the tests run in three processes side by side, each with a broker of its own, for the sake of
+the machine's other cores. (pytest-xdist would do it, but hangs where eventlet has replaced the
 threads it talks through.) With arguments, or on the broker that AMQP_URI names, it is one process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+from typing import IO
 
 from scripts import broker, compose, postgres
 from scripts.paths import ROOT
@@ -28,31 +30,47 @@ def prepare_broker() -> None:
         raise ToolError(broker.NO_BROKER)
 
 
-FIRST_HALF = ("tests/component", "tests/unit")
-HALVES = (FIRST_HALF, ("tests", *(f"--ignore={folder}" for folder in FIRST_HALF)))
-"""What takes about the same time; what is new is in the second."""
+WITH_BROWSERS = ("tests/browser", "tests/e2e")
+ON_A_BROKER = ("tests/component", "tests/unit")
+_REST = ("tests", *(f"--ignore={folder}" for folder in (*ON_A_BROKER, *WITH_BROWSERS)))
+PARTS = (ON_A_BROKER, WITH_BROWSERS, _REST)
+"""What is run side by side: more than there are processors, for tests wait, too."""
 
 
 def run_side_by_side() -> int:
-    """Run all tests, the first half's output as it comes, the other's after it.
+    """Run all tests, the first part's output as it comes, the others' after it.
 
-    Returns: the worse of the two exit codes.
+    Returns: the worst of the exit codes.
     """
-    first, second = ([sys.executable, "-m", "pytest", *half] for half in HALVES)
-    with tempfile.TemporaryFile() as output:
-        behind = subprocess.Popen(
-            second, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        try:
-            codes = [subprocess.call(first), behind.wait()]
-        finally:
-            if behind.poll() is None:
-                behind.terminate()
-                behind.wait()
+    first, *others = ([sys.executable, "-m", "pytest", *part] for part in PARTS)
+    with contextlib.ExitStack() as stack:
+        behind = [_begun(command, stack) for command in others]
+        codes = [subprocess.call(first)]
+        for process, output in behind:
+            codes.append(process.wait())
             output.seek(0)
             sys.stdout.flush()
             sys.stdout.buffer.write(output.read())
+            sys.stdout.flush()
     return max(codes, key=abs)
+
+
+def _begun(
+    command: list[str], stack: contextlib.ExitStack
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a command whose output is kept; it ends with the stack."""
+    output = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is the stack's
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+    )
+
+    def end() -> None:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+    stack.callback(end)
+    return process, output
 
 
 def main() -> int:
