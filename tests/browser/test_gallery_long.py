@@ -186,7 +186,8 @@ def test_other_orders_have_their_length_but_no_months(page: Page) -> None:
         "aria-label", re.compile("^old 0.jpg")
     )
     expect(slider(page)).to_have_count(0)
-    assert abs(height(page) - at_first) < 0.05 * at_first
+    # Estimated from the first pictures, which are others in this order.
+    assert abs(height(page) - at_first) < 0.1 * at_first
     page.get_by_label("Order of the pictures").select_option("createdAt")
     expect(slider(page)).to_have_attribute("aria-valuetext", re.compile("^January 2024"))
 

@@ -56,7 +56,8 @@ export class Geometry {
     const kept = this.laid.get(block);
     if (kept) return kept.height;
     const { width, target, gap } = this.shape;
-    const rows = Math.round((block.count * (this.listing.meanRatio * target + gap)) / width);
+    // Not rounded: all blocks would have a row more or less once the window is a little wider.
+    const rows = (block.count * (this.listing.meanRatio * target + gap)) / width;
     return block.count ? Math.max(1, rows) * (target + gap) : 0;
   }
 

@@ -10,9 +10,12 @@ interface Anchor {
   index: number;
   /** Where it was laid out, px. */
   y: number;
+  /** Whether the page was scrolled to its end. */
+  isAtEnd: boolean;
 }
 
 const COVERED_PX = 64;
+const ROUNDED_PX = 2;
 
 /** Scroll along when what is above the window grows or shrinks; at the top, new pictures are seen. */
 export function useAnchor(list: { current: HTMLElement | null }, geometry: Geometry, version: number): void {
@@ -29,7 +32,9 @@ export function useAnchor(list: { current: HTMLElement | null }, geometry: Geome
       const y = geometry.yOf(at);
       const isSameShape = old.geometry === geometry;
       // By how much it moved, not to where: the page may have been scrolled since.
-      const to = isSameShape ? scrollY + y - old.y : list.current.offsetTop + y - COVERED_PX;
+      const moved = isSameShape ? scrollY + y - old.y : list.current.offsetTop + y - COVERED_PX;
+      // Whoever went to the end stays there, however high it turns out to be.
+      const to = old.isAtEnd && geometry.listing.isComplete ? endOfPage() : moved;
       if (Math.abs(to - scrollY) > 0.5) scrollTo({ top: to, behavior: "instant" });
     }
     const top = geometry.listing.at(0)?.imageId;
@@ -53,7 +58,13 @@ function taken(geometry: Geometry, offsetTop: number): Anchor | null {
   const top = scrollY - offsetTop + COVERED_PX;
   if (top <= COVERED_PX) return null;
   const index = geometry.indexAt(top);
-  return { geometry, index, id: geometry.listing.at(index)?.imageId ?? "", y: geometry.yOf(index) };
+  const id = geometry.listing.at(index)?.imageId ?? "";
+  return { geometry, index, id, y: geometry.yOf(index), isAtEnd: scrollY >= endOfPage() - ROUNDED_PX };
+}
+
+/** Return how far the page can be scrolled. */
+function endOfPage(): number {
+  return document.documentElement.scrollHeight - innerHeight;
 }
 
 const offsets = new WeakMap<Listing, number>();
