@@ -90,7 +90,8 @@ def test_the_scroll_bar_has_its_full_length_from_the_start(page: Page) -> None:
     expect(last).to_have_attribute("aria-label", re.compile(f"^old {IMAGES - 1}.jpg"))
     expect(last).to_be_in_viewport()
     assert at_first > 100_000
-    assert abs(height(page) - at_first) < 0.02 * at_first
+    # Estimated at first, from the pictures of the first page; a scroll bar narrows it, too.
+    assert abs(height(page) - at_first) < 0.05 * at_first
 
 
 def test_in_the_middle_are_the_pictures_of_the_middle(page: Page, long: Site) -> None:
