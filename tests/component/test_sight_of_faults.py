@@ -37,20 +37,22 @@ def test_a_lost_worker_is_told_with_the_call_that_lost_it(
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "renders"),
     [
-        {"presets": {"tiny": "w:9"}, "eager_presets": ["tiny"], "mezzanines": "never"},
-        {"mezzanines": "upload"},
+        ({"presets": {"tiny": "w:9"}, "eager_presets": ["tiny"], "mezzanines": "never"}, 2),
+        ({"mezzanines": "upload"}, 1),
     ],
     ids=["eager variant", "mezzanine made in a lull"],
 )
 def test_a_worker_lost_at_what_is_made_ahead_is_told_with_the_upload_that_caused_it(
-    make_service: Callable[..., Service], lines: Lines, settings: dict[str, Any]
+    make_service: Callable[..., Service], lines: Lines, settings: dict[str, Any], renders: int
 ) -> None:
+    """Args: renders: how many the first picture brings about."""
     service = make_service(**settings, render_timeout_s=1)
     image_id = service.upload(DATA)["imageId"]
     assert service.get(f"/img/insecure/w:7/plain/{image_id}")[0].status == 200
-    wait_until(lambda: service.app.renders.is_idle)
+    made = service.app.meters.renders
+    wait_until(lambda: sum(made._values.values()) >= renders and service.app.renders.is_idle)
     (pid,) = service.app.render_worker_pids()
     os.kill(pid, signal.SIGSTOP)
     service.upload(picture("png", (1200, 900)))
