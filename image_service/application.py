@@ -18,6 +18,7 @@ from . import __version__
 from .backends import Backends
 from .backup_log import BackupLog
 from .broker_state import BrokerState
+from .clock import SystemClock
 from .domain.original_url import SignedOriginals
 from .domain.ports import ImageEngine
 from .domain.signing import Signer, read_keys
@@ -57,14 +58,6 @@ _HEALTH_TIMEOUT_S = 0.8
 # Of the shared threads so many may wait for an image worker: reads and checks never do.
 _DECODES_AT_ONCE = 8
 _MAX_VARIANT_BYTES = 128 * 1024 * 1024
-
-
-class SystemClock:
-    """The Clock of the machine."""
-
-    def now_ms(self) -> int:
-        """See Clock.now_ms."""
-        return time.time_ns() // 1_000_000
 
 
 class Application:

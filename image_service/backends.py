@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import functools
 import itertools
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
 from .catalogue.reserve import Reserve
 from .catalogue.sqlite import open_sqlite
 from .catalogue.turns import SqlTurn
+from .clock import now_ms
 from .domain.events import Turn
 from .domain.image import image_id_of
 from .settings import Settings
@@ -74,7 +74,7 @@ class Backends:
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
         self.catalogue_file = folder / CATALOGUE_FILE
-        self.announcer = Announcer(_now_ms if settings.events else None)
+        self.announcer = Announcer(now_ms if settings.events else None)
         self._options = postgres_options(settings)
         if self._options:
             transactions = open_postgres(self._options, committed=committed)
@@ -184,10 +184,6 @@ def postgres_options(settings: Settings) -> PostgresOptions | None:
         connect_timeout_s=settings.catalogue_connect_timeout_s,
         timeout_s=settings.catalogue_timeout_s,
     )
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _prepare_file(folder: Path, engine: sa.Engine) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from .application import SystemClock
 from .archive import Archive, Moves
 from .backends import CATALOGUE_FILE, Backends, Store, has_catalogue
 from .backup import BackupFolder
@@ -25,6 +24,7 @@ from .catalogue import SqlCatalogue
 from .catalogue.copies import copy_sqlite
 from .catalogue.migrate import upgrade
 from .catalogue.sqlite import open_sqlite
+from .clock import SystemClock
 from .domain.bucket_url import BucketUrl
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery

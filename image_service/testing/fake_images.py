@@ -31,7 +31,7 @@ class FakeImages(ImageApi):
         settings: as in config.yaml, trash_retention_days=7.
         """
         # Here and not above: it brings Pillow and the whole service with it.
-        from ..application import SystemClock
+        from ..clock import SystemClock
         from .fake_service import FakeService
 
         service = FakeService(settings, clock or SystemClock(), context_data or {})

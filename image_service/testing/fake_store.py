@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from ..clock import now_ms
 from ..domain.image import parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageUnavailable
@@ -68,7 +68,7 @@ class MemoryStore:
         if (self._process, name) not in self.disk.provisional:
             raise StorageUnavailable("No such file or directory")
         self.disk.blobs[name] = self.disk.provisional.pop((self._process, name))
-        self.disk.arrived_ms[name] = _now_ms()
+        self.disk.arrived_ms[name] = now_ms()
         self._active.discard(name)
 
     def doubt(self, name: str) -> None:
@@ -132,7 +132,7 @@ class MemoryStore:
         if hashlib.sha256(self.disk.blobs[name]).digest() != sha256:
             return False
         self.disk.archived.add(name)
-        self.disk.arrived_ms[name] = _now_ms()
+        self.disk.arrived_ms[name] = now_ms()
         return True
 
     def bring_back(self, name: str, sha256: bytes) -> None:
@@ -140,7 +140,7 @@ class MemoryStore:
         _check_name(name)
         if hashlib.sha256(self.disk.blobs.get(name, b"")).digest() == sha256:
             self.disk.archived.discard(name)
-            self.disk.arrived_ms[name] = _now_ms()
+            self.disk.arrived_ms[name] = now_ms()
 
     def tidy_archive(self) -> int:
         """See BlobStore.tidy_archive."""
@@ -211,10 +211,6 @@ class MemoryStore:
         if process == self._process:
             return name not in self._active
         return process not in self.disk.alive
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _check_name(name: str) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 
+from ...clock import now_ms
 from ...domain.image import image_id_of
 from ...errors import StorageUnavailable
 from .bucket import Bucket
@@ -79,7 +79,7 @@ class BucketArchive:
         if self._storage_class:
             notes["Storage-Class"] = self._storage_class
         self._archive.put_new(name, data, sha256, notes)
-        self._bucket.put(ARCHIVED + name, str(_now_ms()).encode())
+        self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
         return True
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
@@ -93,7 +93,7 @@ class BucketArchive:
         if hashlib.sha256(data).digest() != sha256:
             return False
         notes = self._kept_notes(self._archive.find(name).notes)
-        self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(_now_ms())})
+        self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
         self._bucket.remove([ARCHIVED + name])
         return True
 
@@ -124,12 +124,8 @@ class BucketArchive:
                 self._archive.remove([name])
                 removed += 1
             else:
-                self._bucket.put(ARCHIVED + name, str(_now_ms()).encode())
+                self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
         return removed
 
     def _kept_notes(self, notes: Mapping[str, str]) -> dict[str, str]:
         return {key: value for key, value in notes.items() if key in _OURS}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

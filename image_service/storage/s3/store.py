@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO, cast
 
+from ...clock import now_ms
 from ...domain.formats import Format
 from ...domain.image import image_id_of, parse_image_ref
 from ...domain.ports import UNBOUNDED_BYTES, IdsAmong, Journal, no_ids
@@ -88,7 +89,7 @@ class S3Store:
             raise StorageUnavailable("File exists")
         self._begin(name)
         try:
-            notes = note_of(label, _content_type(name), _now_ms())
+            notes = note_of(label, _content_type(name), now_ms())
             self._bucket.put_new(key, data, digest, notes)
             self._labels.put_if_long(name, label)
         except BaseException:
@@ -365,7 +366,3 @@ def _content_type(name: str) -> str:
         if format_.extension == extension:
             return format_.content_type
     return "application/octet-stream"
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
