@@ -36,8 +36,9 @@ export function Scrubber({ geometry, months, list }: ScrubberProps) {
   const way = Math.max(1, geometry.height - innerHeight + offset);
   const share = clamp((y - offset) / way);
   const seen = geometry.indexAt(Math.max(0, y - offset) + COVERED_PX + 1);
-  // Several months may be in one row: then it is the one that was gone to.
-  const isThere = chosen.current && Math.abs(chosen.current.y - y) < 2;
+  // Several months may be in one row: then it is the one that was gone to, also when that row moves
+  // a little as its pictures come.
+  const isThere = chosen.current && Math.abs(chosen.current.y - y) < geometry.shape.target;
   const current = isThere ? chosen.current!.number : marks.findLastIndex((mark) => mark.first <= seen);
   const now = marks[Math.max(0, current)]!;
 
