@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from ..clock import now_ms as _now_ms
 from ..domain.image import parse_image_ref
 from ..domain.variant_ports import KeptVariant, VariantUsage
 from ..errors import StorageUnavailable
@@ -250,10 +251,6 @@ class LocalVariants:
         if not name.isalnum() or not name.isascii():
             raise ValueError("not the name of a variant")
         return self._folder(image_id) / name
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def _unavailable(exc: Exception) -> StorageUnavailable:
