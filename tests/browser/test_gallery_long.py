@@ -180,6 +180,24 @@ def test_the_last_picture_is_reached_by_the_end_key(page: Page) -> None:
     expect(page.locator(f"[data-index='{IMAGES + 2}'] a")).to_be_focused()
 
 
+# Turns to the picture before and closes it at once, while the machine has no time for frames.
+TURN_AND_CLOSE = """() => {
+  const frame = requestAnimationFrame;
+  window.requestAnimationFrame = (drawn) => frame(() => setTimeout(drawn, 30));
+  const dialog = document.querySelector("dialog[open]");
+  dialog.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", bubbles: true }));
+  dialog.dispatchEvent(new Event("cancel", { cancelable: true }));
+}"""
+
+
+def test_the_focus_returns_to_a_picture_that_was_looked_at_for_no_frame(page: Page) -> None:
+    page.locator("[data-index='3'] a").click()
+    expect(page.get_by_role("dialog")).to_contain_text("4 of")
+    page.evaluate(TURN_AND_CLOSE)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("[data-index='2'] a")).to_be_focused()
+
+
 def test_other_orders_have_their_length_but_no_months(page: Page) -> None:
     at_first = height(page)
     page.get_by_label("Order of the pictures").select_option("filename")

@@ -1,5 +1,5 @@
 // The pictures in justified rows, of which only those near the window are in the document.
-import { useComputed, useSignalEffect } from "@preact/signals";
+import { effect, useComputed, useSignalEffect } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Listed } from "../api/types";
 import { Listing } from "../state/listing";
@@ -260,13 +260,18 @@ function reveal(top: number, height: number): void {
 function useReturnOfFocus(listing: Listing, focus: (index: number) => void): void {
   const opened = useRef("");
   const image = useComputed(() => place.value.image);
+  // At once: a hook's effects wait for a frame, and whoever turns and closes within it looked, too.
+  useLayoutEffect(
+    () =>
+      effect(() => {
+        if (image.value) opened.current = image.value;
+      }),
+    [image],
+  );
   useSignalEffect(() => {
-    const now = image.value;
-    if (now) opened.current = now;
-    else if (opened.current) {
-      const index = listing.indexOf(opened.current);
-      opened.current = "";
-      if (index >= 0) focus(index);
-    }
+    if (image.value || !opened.current) return;
+    const index = listing.indexOf(opened.current);
+    opened.current = "";
+    if (index >= 0) focus(index);
   });
 }
