@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import functools
 import itertools
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import sqlalchemy as sa
-
-from .catalogue.copies import copy_postgres, copy_sqlite
-from .catalogue.database import Database
-from .catalogue.holders import KernelHolder
 from .catalogue.journal import SqlJournal
-from .catalogue.leases import SqlLease
-from .catalogue.migrate import upgrade
 from .catalogue.outbox import Announcer
-from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
-from .catalogue.reserve import Reserve
-from .catalogue.sqlite import open_sqlite
 from .catalogue.turns import SqlTurn
 from .clock import now_ms
+from .databases import CATALOGUE_FILE, CatalogueDatabase, Told
 from .domain.events import Turn
 from .domain.image import image_id_of
 from .settings import Settings
-from .storage import FileTurn, HostLock, Lease, LeaseBook, LocalStore
+from .storage import BothTurns, FileTurn, HostLock, LeaseBook, LocalStore
 from .storage.journal import LocalJournal
 from .storage.s3 import S3Store, create_s3_store
 
-CATALOGUE_FILE = "catalogue.sqlite3"
-"""Where in state_dir the catalogue is."""
-
 Store = LocalStore | S3Store
 """Where originals are."""
-
-Told = Callable[[float], object]
-"""Is told of each transaction that wrote, and how many seconds it took."""
 
 _NAMES_LOOKED_AT = 1000
 _TURN_TTL_S = 30.0
@@ -73,15 +54,9 @@ class Backends:
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
         self._lease = self._leases.acquire()
-        self.catalogue_file = folder / CATALOGUE_FILE
         self.announcer = Announcer(now_ms if settings.events else None)
-        self._options = postgres_options(settings)
-        if self._options:
-            transactions = open_postgres(self._options, committed=committed)
-            lease = SqlLease(transactions, ttl_s=settings.lease_ttl_s)
-            self._database = Database(transactions, lease)
-        else:
-            self._database = _open_sqlite(settings, self._leases, self._lease, committed)
+        self.where = CatalogueDatabase(settings, self._leases, self._lease, committed)
+        self._database = self.where.database
         journal = self._shared_journal()
         self.store = self._create_store(min_free_bytes, journal)
         self.catalogue = self._database.catalogue(
@@ -106,23 +81,20 @@ class Backends:
 
     def turn(self, name: str) -> Turn:
         """Return the turn of this name, which one process on this catalogue has at a time."""
-        if self._options:
-            return SqlTurn(self.turns, name, ttl_s=_TURN_TTL_S)
-        return FileTurn(self._settings.state_path / f"{name}.turn")
+        by_row = SqlTurn(self.turns, name, ttl_s=_TURN_TTL_S)
+        if self.where.is_shared:
+            return by_row
+        by_file = FileTurn(self._settings.state_path / f"{name}.turn")
+        # While it moves some look at files and some at rows.
+        return BothTurns(by_file, by_row) if self.where.is_moving else by_file
 
     def has_catalogue(self) -> bool:
         """Tell whether there is a catalogue, prepared by anybody. Raises: StorageUnavailable."""
-        return has_tables(self._options) if self._options else self.catalogue_file.is_file()
+        return self.where.is_there()
 
     def copy_catalogue(self, target: Path) -> None:
-        """Write the catalogue, as it is at one moment, to a new SQLite file.
-
-        Raises: StorageUnavailable; sqlite3.Error.
-        """
-        if self._options:
-            copy_postgres(self._options, target)
-        else:
-            copy_sqlite(self.catalogue_file, target)
+        """See CatalogueDatabase.copy."""
+        self.where.copy(target)
 
     def close(self) -> None:
         """Let go of all of it."""
@@ -136,7 +108,7 @@ class Backends:
 
     def _shared_journal(self) -> SqlJournal | None:
         """Return the journal of a bucket and a database that several machines may be using."""
-        if not (self._options and self._settings.s3_originals):
+        if not (self.where.is_shared and self._settings.s3_originals):
             return None
         return self._database.journal(grace_s=self._settings.s3_timeout_s)
 
@@ -160,41 +132,3 @@ class Backends:
             self._lease,
             grace_s=settings.s3_timeout_s,
         )
-
-
-def _open_sqlite(settings: Settings, leases: LeaseBook, lease: Lease, told: Told) -> Database:
-    file = settings.state_path / CATALOGUE_FILE
-    transactions = open_sqlite(
-        file,
-        timeout_s=settings.catalogue_timeout_s,
-        prepare=functools.partial(_prepare_file, file.parent),
-        committed=told,
-    )
-    holder = KernelHolder(lease.id, leases.is_alive)
-    return Database(transactions, holder, Reserve(file.parent / "reserve"))
-
-
-def postgres_options(settings: Settings) -> PostgresOptions | None:
-    """Return how the PostgreSQL of these settings is reached, None where there is none."""
-    if settings.catalogue_url is None:
-        return None
-    return PostgresOptions(
-        settings.catalogue_url.get_secret_value(),
-        pool_size=settings.catalogue_pool_size,
-        connect_timeout_s=settings.catalogue_connect_timeout_s,
-        timeout_s=settings.catalogue_timeout_s,
-    )
-
-
-def _prepare_file(folder: Path, engine: sa.Engine) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder / "catalogue.lock"):
-        upgrade(engine)
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Keep the other processes of this machine out meanwhile."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -5,8 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime as dt
-import functools
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterator
@@ -14,17 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive import Archive, Moves
-from .backends import CATALOGUE_FILE, Backends, Store, has_catalogue
+from .backends import Backends, Store, has_catalogue
 from .backup import BackupFolder
 from .backup_bucket import BackupBucket
 from .backup_file import SUFFIX, BackupFile
-from .backup_format import Backup, Progress, found, translated, walk
+from .backup_format import Backup, Progress, found
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
-from .catalogue.copies import copy_sqlite
 from .catalogue.migrate import upgrade
+from .catalogue.move import MoveFailed
 from .catalogue.sqlite import open_sqlite
 from .clock import SystemClock
+from .databases import CatalogueDatabase
 from .domain.bucket_url import BucketUrl
 from .domain.image import Blob, Image
 from .domain.listing import ListQuery
@@ -37,10 +36,9 @@ from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
+from .storage import FileTurn
 from .storage.s3 import Access, Bucket
 from .verify import Finding, Pace, Verification, Verifier
-
-_MOVED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Parts:
     catalogue: SqlCatalogue
     state_path: Path
     copy_catalogue: Callable[[Path], None]
+    database: CatalogueDatabase
 
 
 @contextlib.contextmanager
@@ -82,6 +81,7 @@ def opened(
             backends.catalogue,
             settings.state_path,
             backends.copy_catalogue,
+            backends.where,
         )
     finally:
         backends.close()
@@ -227,40 +227,33 @@ class RestoreRun:
             )
 
 
-class MoveRun:
-    """A catalogue in a SQLite file whose images are added to this store's."""
+class CatalogueMoveRun:
+    """A catalogue that moves to PostgreSQL, by one process at a time.
 
-    def __init__(self, parts: Parts, source: Path) -> None:
-        self._parts = parts
-        self._source = source
-        self._stack = contextlib.ExitStack()
-        self.total_images = 0
+    Attributes: move: None where nothing moves (any more).
+    """
 
-    def __enter__(self) -> MoveRun:
-        """Take a copy of the file. Raises: BackupFailed where it is no catalogue."""
-        with contextlib.ExitStack() as stack, translated():
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(suffix=".part")))
-            copy_sqlite(self._source, folder / CATALOGUE_FILE)
-            self._copy = stack.enter_context(opened_copy(folder / CATALOGUE_FILE))
-            self.total_images = self._copy.used().files
-            self._stack = stack.pop_all()
+    def __init__(self, parts: Parts) -> None:
+        self._database = parts.database
+        self._turn = FileTurn(parts.state_path / "migrate.turn")
+        self.move = self._database.move()
+
+    def __enter__(self) -> CatalogueMoveRun:
+        """Raises: MoveFailed where another process is at it."""
+        if not self._turn.take():
+            raise MoveFailed("another `image-service migrate` is at work on it")
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._turn.release()
 
-    def images(self) -> Iterator[tuple[int, int]]:
-        """Add the images that are not there; yield how many were looked at and how many added."""
-        for blobs in iter(functools.partial(self._next, walk(self._copy)), []):
-            ids = [blob.id for blob in blobs]
-            missing = set(ids) - self._parts.catalogue.known(ids)
-            found = (self._copy.get(each, trashed=None) for each in sorted(missing))
-            self._parts.catalogue.put_back_all([image for image in found if image])
-            yield len(blobs), len(missing)
-
-    @staticmethod
-    def _next(blobs: Iterator[Blob]) -> list[Blob]:
-        return list(itertools.islice(blobs, _MOVED_AT_ONCE))
+    def check_processes(self) -> None:
+        """See that all who work with the file will go along. Raises: MoveFailed."""
+        if pids := sorted({each.partition("-")[0] for each in self._database.stragglers()}):
+            raise MoveFailed(
+                f"process {', '.join(pids)} of the service runs without catalogue_moving: renew "
+                "it, then run `image-service migrate` again"
+            )
 
 
 class ArchiveRun:

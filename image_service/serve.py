@@ -18,10 +18,10 @@ from nameko.exceptions import ConfigurationError
 from nameko.runners import ServiceRunner
 
 from . import native, systemd
-from .backends import postgres_options
 from .broker_check import StartError, broker_name, check_broker
 from .catalogue.postgres import check_server
 from .config import ConfigError, read_settings, with_broker
+from .databases import postgres_options
 from .errors import ImageServiceError, StorageUnavailable
 from .places import ALONE, PLACE_KEY, Place
 from .service import ImageService

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 
 _SCHEMES = ("postgresql://", "postgres://")
 _LOOKS_LIKE = (
@@ -19,6 +19,7 @@ class CatalogueSettings(BaseModel):
     """Keys of config.yaml about the catalogue."""
 
     catalogue_url: SecretStr | None = None
+    catalogue_moving: bool = False
     catalogue_pool_size: int = Field(8, ge=1, le=256)
     catalogue_connect_timeout_s: int = Field(5, ge=2, le=600)
     catalogue_timeout_s: Seconds = 10.0
@@ -36,6 +37,15 @@ class CatalogueSettings(BaseModel):
         if value is not None:
             check_url(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _moving_needs_a_place(self) -> CatalogueSettings:
+        if self.catalogue_moving and self.catalogue_url is None:
+            raise ValueError(
+                "catalogue_moving (environment: IMAGE_SERVICE_CATALOGUE_MOVING) needs "
+                "catalogue_url: the PostgreSQL that the catalogue moves to"
+            )
+        return self
 
 
 def check_url(url: str) -> None:

@@ -37,12 +37,15 @@ _LIVES = sa.select(sa.func.count()).where(_MINE, leases.c.dead_ms.is_(None))
 class SqlLease:
     """A Holder whose process gives signs of life to the database, from a native thread."""
 
-    def __init__(self, transactions: Transactions, *, ttl_s: float) -> None:
-        """Args: ttl_s: after how long without one it counts as dead."""
+    def __init__(self, transactions: Transactions, *, ttl_s: float, lease_id: str = "") -> None:
+        """Args:
+        ttl_s: after how long without one it counts as dead.
+        lease_id: what this process is known by, for as long as it does not; a new one for "".
+        """
         self._transactions = transactions
         self._ttl_ms = int(ttl_s * 1000)
         self._beat_s = ttl_s / _BEATS
-        self.id = _new_id()
+        self.id = lease_id or _new_id()
         self.former_ids: frozenset[str] = frozenset()
         self._wake = native.threading.Event()
         self._ended = native.threading.Event()
@@ -122,6 +125,12 @@ class SqlLease:
         connection.execute(sa.update(leases).where(mine).values(dead_ms=now_ms()))
         named = sa.select(provisional.c.holder)
         connection.execute(sa.delete(leases).where(mine, leases.c.id.not_in(named)))
+
+
+def living_leases(connection: sa.Connection) -> set[str]:
+    """Return the ids of all that have given a sign of life in time."""
+    living = leases.c.dead_ms.is_(None) & (leases.c.expires_ms > now_ms())
+    return set(connection.scalars(sa.select(leases.c.id).where(living)))
 
 
 def forget_old(connection: sa.Connection) -> None:

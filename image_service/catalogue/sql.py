@@ -132,15 +132,6 @@ class SqlCatalogue:
         """See Catalogue.put_back."""
         self._write(functools.partial(moves.insert, image=image, row=to_row(image)))
 
-    def put_back_all(self, some: Collection[Image]) -> None:
-        """Put images back in one transaction."""
-
-        def work(connection: sa.Connection) -> None:
-            for image in some:
-                moves.insert(connection, image, to_row(image))
-
-        self._write(work)
-
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
         image = self._read(functools.partial(_find, image_id=image_id))

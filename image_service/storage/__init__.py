@@ -3,7 +3,7 @@
 from .host import HostLock
 from .lease import Lease, LeaseBook
 from .local import LocalStore
-from .turn import FileTurn
+from .turn import BothTurns, FileTurn
 from .variants import LocalVariants
 
-__all__ = ["FileTurn", "HostLock", "Lease", "LeaseBook", "LocalStore", "LocalVariants"]
+__all__ = ["BothTurns", "FileTurn", "HostLock", "Lease", "LeaseBook", "LocalStore", "LocalVariants"]

@@ -6,6 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from ..domain.events import Turn
 from ..errors import StorageUnavailable
 
 
@@ -37,3 +38,20 @@ class FileTurn:
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
+
+
+class BothTurns:
+    """A Turn of those who have two others: among who looks at the one, and at the other."""
+
+    def __init__(self, first: Turn, second: Turn) -> None:
+        self._first = first
+        self._second = second
+
+    def take(self) -> bool:
+        """See Turn.take. Raises: StorageUnavailable."""
+        return self._first.take() and self._second.take()
+
+    def release(self) -> None:
+        """See Turn.release."""
+        self._second.release()
+        self._first.release()

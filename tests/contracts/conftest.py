@@ -13,19 +13,33 @@ from image_service.imaging.limits import Limits
 from image_service.imaging.pool import WorkerPool
 from tests.contracts.adapters import (
     CATALOGUES,
+    MOVING,
     POSTGRESQL,
     STORES,
+    MovingCatalogues,
     PostgresCatalogues,
     Process,
     S3Stores,
 )
 
+_MOVING_EACH_TIME = ("test_catalogue.py", "test_catalogue_quotas.py")
 
-@pytest.fixture(params=[*sorted(CATALOGUES), POSTGRESQL])
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to the long run most of what is slow: each of these copies a catalogue."""
+    for item in items:
+        if f"[{MOVING}" in item.name and item.path.name not in _MOVING_EACH_TIME:
+            item.add_marker(pytest.mark.soak)
+
+
+@pytest.fixture(params=[*sorted(CATALOGUES), POSTGRESQL, MOVING])
 def catalogues(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     """Processes on one catalogue."""
     if request.param == POSTGRESQL:
         made: Any = PostgresCatalogues(request.getfixturevalue("postgres_server"))
+    elif request.param == MOVING:
+        made = MovingCatalogues(tmp_path, request.getfixturevalue("postgres_server"))
     else:
         made = CATALOGUES[request.param](tmp_path)
     yield made

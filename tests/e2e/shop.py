@@ -42,8 +42,8 @@ class Shop:
         if bucket_on:  # the commands' own
             stores.folder = self.uploads / ".state"
         self.catalogues = PostgresCatalogues(server) if server else self._sqlite(folder)
-        self.store = stores.start().adapter
-        self.catalogue = self.catalogues.start().adapter
+        self._processes = stores.start(), self.catalogues.start()
+        self.store, self.catalogue = (each.adapter for each in self._processes)
         self.manager = StorageManager(
             self.store,
             self.catalogue,
@@ -86,6 +86,12 @@ class Shop:
     def fill(self, count: int) -> list[str]:
         data = [png((8, 6), seed=n) for n in range(10)]
         return [self.manager.add(data[n % 10], f"{n}.png").blob_name for n in range(count)]
+
+    def end(self) -> None:
+        """Be no process on the store any more."""
+        self.catalogue.close()
+        for each in self._processes:
+            each.kill()
 
     def verify(self, *options: str) -> tuple[int, str, str]:
         return self.run("verify", "--config", str(self.config), *options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -163,29 +164,25 @@ def test_check_config_tells_a_url_it_cannot_use_and_never_repeats_it(make_shop: 
 
 
 def test_a_store_moves_to_postgresql_and_keeps_all_it_knew(
-    make_shop: MakeShop, postgres_server: Server, tmp_path: Path
+    make_shop: MakeShop, postgres_server: Server
 ) -> None:
     shop = filled(make_shop("shop", False))
     before, counted = contents(shop), counts(shop)
+    shop.end()
     empty = PostgresCatalogues(postgres_server, is_empty=True)
     with shop.config.open("a") as config:
-        config.write(f"catalogue_url: {empty.url}\n")
-    prepare = ("prepare-catalogue", "--config", str(shop.config))
-    code, out, error = shop.run(*prepare)
-    assert (code, out) == (0, "The catalogue is ready.\n"), error
-    file = str(shop.catalogues.file)
-    code, out, error = shop.run(*prepare, "--from", file)
-    assert (code, out) == (0, "The catalogue is ready: 14 images were added.\n"), error
-    assert shop.run(*prepare, "--from", file)[1].endswith(" 0 images were added.\n")
+        config.write(f"catalogue_url: {empty.url}\ncatalogue_moving: true\n")
+    migrate = ("migrate", "--config", str(shop.config))
+    code, out, error = shop.run(*migrate, "--dry-run", "--json")
+    assert (code, json.loads(out)) == (0, {"catalogue": {"images": 14}}), error
+    code, out, error = shop.run(*migrate)
+    assert code == 0, error
+    assert "The catalogue is in PostgreSQL: 14 images, the same in both." in error
+    code, out, error = shop.run(*migrate)
+    assert (code, out) == (0, "Nothing is moving: see catalogue_moving.\n"), error
     assert shop.found() == (0, {**shop.found()[1], "images": 14})
-    shop.catalogue.close()
     shop.catalogue = empty.start().adapter
     shop.manager._catalogue = shop.catalogue
     assert contents(shop) == before
     assert counts(shop) == counted
-    other = tmp_path / "other.sqlite3"
-    other.write_text("no database" * 100)
-    code, out, error = shop.run(*prepare, "--from", str(other))
-    assert code == 1
-    assert "its catalogue: file is not a database" in error
     empty.stop()

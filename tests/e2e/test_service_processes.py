@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import io
 import os
+import random
 import re
 import signal
 import threading
@@ -89,8 +90,14 @@ def two(site: Site, **environment: str) -> Iterator[Any]:
 class Load:
     """Callers that upload, and clients that ask for what was uploaded on kept connections."""
 
-    def __init__(self, site: Site, uploaders: int = 3, readers: int = 4) -> None:
+    def __init__(
+        self, site: Site, uploaders: int = 3, readers: int = 4, *, pause_s: float = 0.0
+    ) -> None:
+        """Args: pause_s: between the calls of each of them."""
         self._site = site
+        self._pause_s = pause_s
+        self.stored: list[str] = []
+        """Ids of images that are asked for, too."""
         self.replies: list[dict[str, Any]] = []
         self.answers: list[int] = []
         self.failures: list[str] = []
@@ -126,11 +133,20 @@ class Load:
                         self.failures.append(str(reply))
                 except Exception as exc:  # noqa: BLE001 - whatever it is, a call was lost
                     self.failures.append(repr(exc))
+                self._is_over.wait(self._pause_s)
+
+    def _some_image(self) -> str | None:
+        """Return the newest, or any other."""
+        if self.stored and random.random() < 0.5:
+            return random.choice(self.stored)
+        replies = self.replies
+        newest = replies[-1:] if random.random() < 0.5 else random.sample(replies, bool(replies))
+        return newest[0].get("imageId") if newest else None
 
     def _read(self) -> None:
         connection = http.client.HTTPConnection("localhost", self._site.port, timeout=20)
         while not self._is_over.is_set():
-            stored = self.replies[-1]["imageId"] if self.replies else None
+            stored = self._some_image()
             try:
                 connection.request("GET", f"/images/{stored}" if stored else "/healthz")
                 answer = connection.getresponse()
@@ -141,7 +157,7 @@ class Load:
             except (OSError, http.client.HTTPException) as exc:
                 self.cut.append(repr(exc))
                 connection.close()
-            self._is_over.wait(0.02)
+            self._is_over.wait(max(0.02, self._pause_s))
 
 
 def listed(rpc: Any) -> set[str]:
