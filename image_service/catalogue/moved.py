@@ -77,11 +77,13 @@ def begin_log(connection: sa.Connection) -> None:
         for way in _WAYS:
             which = "OLD" if way == "DELETE" else "NEW"
             values = f"'{kind.value}', {which}.{key}"
-            # A trigger takes no parameters; all of these are names of ours.
-            note = f"INSERT OR REPLACE INTO move_log (kind, key) VALUES ({values})"  # noqa: S608
+            # A trigger takes no parameters; all of these are names of ours. Not OR REPLACE: what is
+            # done about a conflict the statement that fired it would say.
+            forget = f"DELETE FROM move_log WHERE (kind, key) = ({values})"  # noqa: S608
+            note = f"INSERT INTO move_log (kind, key) VALUES ({values})"  # noqa: S608
             connection.exec_driver_sql(
                 f"CREATE TRIGGER move_log_{table}_{way.lower()} AFTER {way} ON {table}"
-                f" BEGIN {note}; END"
+                f" BEGIN {forget}; {note}; END"
             )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..errors import ImageServiceError, InternalError
+from ..sight.causes import log_cause
 
 _log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ def answers(
             try:
                 return method(self, *args, **kwargs)
             except ImageServiceError as exc:
+                log_cause(_log, exc)
                 return failure_of(answering, exc)
             except Exception:  # noqa: BLE001 - whatever it is, the caller gets an answer
                 _log.exception("%s failed", method.__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from ..errors import ImageServiceError, RateLimited
+from ..sight.causes import log_cause
 
 _STATUS = {
     "image_not_found": 404,
@@ -41,6 +43,8 @@ _STATUS = {
 }
 RETRY_AFTER_S = "5"
 
+_log = logging.getLogger(__name__)
+
 Method = TypeVar("Method", bound=Callable[..., Response])
 
 
@@ -51,7 +55,10 @@ def answers_problems(method: Method) -> Method:
     def answering(*args: Any, **kwargs: Any) -> Response:
         try:
             return method(*args, **kwargs)
-        except (ImageServiceError, HTTPException) as exc:
+        except ImageServiceError as exc:
+            log_cause(_log, exc)
+            return problem(exc)
+        except HTTPException as exc:
             return problem(exc)
 
     # Nameko checks a call's arguments against this before it starts a worker.
