@@ -20,7 +20,7 @@ from nameko.standalone.rpc import ClusterRpcProxy
 from scripts.paths import ROOT
 from scripts.rabbitmq import free_ports
 
-READY_TIMEOUT_S = 20
+READY_TIMEOUT_S = 60
 SERVE = (sys.executable, "-m", "image_service", "serve", "--config")
 
 
