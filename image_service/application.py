@@ -45,7 +45,7 @@ from .sight.meters import Meters
 from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
-from .storage.s3 import S3Store
+from .storage.s3 import S3Store, share_variants
 from .upkeep import Upkeep
 from .variants import CacheCounts, Variant, Variants
 from .verify import Verifier
@@ -91,11 +91,12 @@ class Application:
         traced = self.tracing.traced
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
-        self._cache = LocalVariants(
+        here = LocalVariants(
             settings.cache_path,
             max_bytes=settings.cache_bytes,
             max_wait_s=settings.render_timeout_s,
         )
+        self._cache = share_variants(settings, here)
         self._render_pool = self._create_render_pool()
         renderer = MeteredRenderer(
             PooledRenderer(

@@ -69,7 +69,8 @@ class Renders:
         image = self._originals.get(image_id)
         with self._store.only_one(image.id, NAME):
             room_bytes = self._store.usage().room_bytes
-            if not self._store.has(image.id, NAME) and room_bytes > _LARGEST_BYTES:
+            is_there = self._store.has(image.id, NAME) or self._store.fetch(image.id, NAME)
+            if not is_there and room_bytes > _LARGEST_BYTES:
                 self._of_original(image, _LEAST, Use.MAKE)
         try:
             self._originals.get(image_id)
@@ -110,6 +111,8 @@ class Renders:
     def _kept(self, image: Image) -> bytes:
         with contextlib.suppress(StorageUnavailable):
             kept = self._store.open(image.id, NAME)
+            if kept is None and self._store.fetch(image.id, NAME):
+                kept = self._store.open(image.id, NAME)
             if kept:
                 with kept.file as file:
                     data = file.read()

@@ -128,10 +128,11 @@ def check_directories(settings: Settings) -> None:
 def check_object_storage(settings: Settings) -> None:
     """Write to the buckets, read from them and clear that up. Raises: StartError."""
     try:
-        if settings.s3_originals:
+        if settings.s3_originals or settings.s3_variants:
             check_buckets(settings)
     except ImageServiceError as exc:
-        raise StartError(f"s3_originals {settings.s3_originals} cannot be used: {exc}") from exc
+        key = "s3_originals" if settings.s3_originals else "s3_variants"
+        raise StartError(f"{key} {getattr(settings, key)} cannot be used: {exc}") from exc
 
 
 def check_port(settings: Settings) -> None:

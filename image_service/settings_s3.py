@@ -18,6 +18,7 @@ class S3Settings(BaseModel):
 
     s3_originals: str = ""
     s3_archive: str = ""
+    s3_variants: str = ""
     s3_archive_class: str = Field("", pattern=r"[A-Z_]{0,40}")
     s3_endpoint_url: str = ""
     s3_region: str = Field("", pattern=r"[a-zA-Z0-9-]{0,60}")
@@ -31,7 +32,7 @@ class S3Settings(BaseModel):
     url_redirect: bool = False
     url_redirect_ttl_s: float = Field(300.0, ge=1, le=604_800, allow_inf_nan=False)
 
-    @field_validator("s3_originals", "s3_archive")
+    @field_validator("s3_originals", "s3_archive", "s3_variants")
     @classmethod
     def _is_a_bucket(cls, value: str) -> str:
         return str(BucketUrl.parse(value)) if value.strip() else ""
@@ -60,6 +61,11 @@ class S3Settings(BaseModel):
             self.s3_secret_access_key.get_secret_value()
         ):
             raise ValueError("s3_access_key_id and s3_secret_access_key go together: set both")
+        if self.s3_variants and self.s3_variants in (self.s3_originals, self.s3_archive):
+            raise ValueError(
+                "s3_variants (environment: IMAGE_SERVICE_S3_VARIANTS) must be another bucket, or "
+                "prefix, than s3_originals and s3_archive"
+            )
         for key, is_set in (("s3_archive", self.s3_archive), ("url_redirect", self.url_redirect)):
             if is_set and not self.s3_originals:
                 raise ValueError(f"{key} needs s3_originals {variable}")

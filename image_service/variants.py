@@ -168,7 +168,7 @@ class Variants:
         if self._clock.now_ms() < until_ms:
             raise VariantFailed(why)
         with self._store.only_one(*wanted.key):
-            if self._store.has(*wanted.key):
+            if self._store.has(*wanted.key) or self._store.fetch(*wanted.key):
                 return None
             data = self._render(wanted)
             made_s = self._clock.now_ms() // 1000

@@ -73,6 +73,9 @@ class VariantStore(Protocol):
     def has(self, image_id: str, name: str) -> bool:
         """Tell whether a variant is kept; it counts as used. So cheap that anybody may ask."""
 
+    def fetch(self, image_id: str, name: str) -> bool:
+        """Have a variant kept here that is kept elsewhere; tell whether it is."""
+
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """Keep a variant; what was used longest ago goes where there are too many bytes.
 

@@ -28,6 +28,10 @@ class MemoryVariants:
         """See VariantStore.has."""
         return (image_id, name) in self.kept
 
+    def fetch(self, image_id: str, name: str) -> bool:
+        """See VariantStore.fetch."""
+        return self.has(image_id, name)
+
     def put(self, image_id: str, name: str, data: bytes, *, made_s: int) -> None:
         """See VariantStore.put."""
         self.kept[image_id, name] = (data, made_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import secrets
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from image_service.domain.variant_ports import VariantStore, VariantUsage
 from image_service.errors import StorageUnavailable
 from image_service.native import threading
 from image_service.storage import LocalVariants
+from image_service.storage.s3.variants import SharedVariants
 from image_service.storage.variant_index import VariantIndex
 from image_service.testing import MemoryVariants
 
@@ -39,8 +41,11 @@ def local(root: Path) -> Iterator[LocalVariants]:
     made.close()
 
 
-@pytest.fixture(params=["memory", "local"])
+@pytest.fixture(params=["memory", "local", "shared"])
 def store(request: pytest.FixtureRequest, local: LocalVariants) -> VariantStore:
+    if request.param == "shared":
+        seaweed = request.getfixturevalue("seaweed")
+        return SharedVariants(local, seaweed.bucket(f"{secrets.token_hex(6)}/variants"))
     return local if request.param == "local" else MemoryVariants(max_bytes=10_000)
 
 
@@ -69,6 +74,13 @@ def test_what_was_never_put_is_not_there(store: VariantStore) -> None:
     put(store, IMAGE, "a1", b"first")
     assert store.open(IMAGE, "a2") is None
     assert store.open(OTHER, "a1") is None
+
+
+def test_what_is_nowhere_is_not_fetched(store: VariantStore) -> None:
+    put(store, IMAGE, "a1", b"first")
+    assert store.fetch(IMAGE, "a1")
+    assert not store.fetch(IMAGE, "a2")
+    assert not store.fetch(OTHER, "a1")
 
 
 def test_putting_again_replaces(store: VariantStore) -> None:
@@ -300,6 +312,7 @@ HOLDER = """
 import sys
 from pathlib import Path
 from image_service.storage import LocalVariants
+from image_service.storage.s3.variants import SharedVariants
 from image_service.storage.variant_index import VariantIndex
 store = LocalVariants(Path(sys.argv[1]), max_bytes=1000)
 with store.only_one(sys.argv[2], "a1"):

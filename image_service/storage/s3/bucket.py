@@ -119,6 +119,12 @@ class Bucket:
         """Return all bytes of an object."""
         return self.open(key).read()
 
+    def take(self, key: str) -> tuple[bytes, Mapping[str, str]]:
+        """Return all bytes of an object and the metadata it was stored with: one request."""
+        with translated():
+            result = self._obs.get(self._store, key)
+            return bytes(result.bytes()), dict(result.attributes)
+
     def open(self, key: str) -> RangedFile:
         """Open an object; its beginning is read."""
         return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.retry_s)

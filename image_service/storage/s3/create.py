@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...domain.bucket_url import BucketUrl
 from ...domain.ports import Journal
 from ...settings import Settings
 from ..marks import Marks
+from ..variants import LocalVariants
 from .access import Access
 from .archive import BucketArchive
 from .bucket import Bucket
 from .store import S3Store
+from .variants import LONGEST_WAIT_S, SharedVariants
 
 
 def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
@@ -25,6 +29,14 @@ def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
     )
 
 
+def share_variants(settings: Settings, near: LocalVariants) -> LocalVariants | SharedVariants:
+    """Return variants that are in a bucket, too, where the settings name one."""
+    if not settings.s3_variants:
+        return near
+    access = replace(Access.of(settings), timeout_s=min(LONGEST_WAIT_S, settings.s3_timeout_s))
+    return SharedVariants(near, Bucket(BucketUrl.parse(settings.s3_variants), access))
+
+
 def open_bucket(settings: Settings) -> Bucket:
     """Return the bucket of the originals; nothing is asked of it yet."""
     return Bucket(BucketUrl.parse(settings.s3_originals), Access.of(settings))
@@ -36,7 +48,7 @@ def check_buckets(settings: Settings) -> None:
     Raises: StorageFull, StorageUnavailable.
     """
     access = Access.of(settings)
-    for url in filter(None, (settings.s3_originals, settings.s3_archive)):
+    for url in filter(None, (settings.s3_originals, settings.s3_archive, settings.s3_variants)):
         bucket = Bucket(BucketUrl.parse(url), access)
         bucket.check_listing()
         bucket.check()
