@@ -11,21 +11,30 @@ It may end at any instant and be begun again. Nothing is deleted in the file but
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from ..native import time
 from . import moved
 from .move_parts import IMAGES, PARTS, ROWS_AT_ONCE, Part, Row, counts, read_rest, replace_rest
 from .moved import Kind, Noted
 from .tables import images
 from .transactions import Transactions
 
-_FEW = 50
-_MOST_ROUNDS = 50
+_MOST_ROUNDS = 100
+# What is left after a round this short, or of so few, is copied as fast while all who write wait.
+_SHORT_ROUND_S = 0.1
+_FEW = 20
+_WAIT_AT_MOST_S = 1.0
+_CUTS = 20
+_MENDED_AT_ONCE = 20
 _COUNT = sa.select(sa.func.count()).select_from(images)
+
+_TOO_MANY = "more changes came than could be copied: try again when less is uploaded and deleted"
 
 Taken = dict[Kind, tuple[list[str], list[Row]]]
 """Of each kind keys that were noted, and the rows that the file has of them."""
@@ -33,6 +42,10 @@ Taken = dict[Kind, tuple[list[str], list[Row]]]
 
 class MoveFailed(Exception):
     """Raised when a catalogue cannot move: MoveFailed(why). Services go on with the file."""
+
+
+class _TooLong(Exception):
+    """Raised where all who write would have to wait for too long; nothing is done then."""
 
 
 @dataclass
@@ -76,17 +89,16 @@ class CatalogueMove:
     def catch_up(self) -> None:
         """Copy what has changed, until next to nothing is left. Raises: MoveFailed."""
         for _ in range(_MOST_ROUNDS):
-            left = self._source.read(moved.count_noted)
+            begun_s = time.monotonic()
+            left = self._source.read(_count_noted)
             for _ in range(0, left, ROWS_AT_ONCE):
                 notes = self._source.read(functools.partial(moved.noted, at_most=ROWS_AT_ONCE))
                 # What it has of them now, which may be newer than the notes.
                 self._put(self._source.read(functools.partial(_take, notes=notes)))
                 self._source.write(functools.partial(moved.forget, notes=notes))
-            if left <= _FEW:
+            if left <= _FEW or time.monotonic() - begun_s < _SHORT_ROUND_S:
                 return
-        raise MoveFailed(
-            "more changes came than could be copied: try again when less is uploaded and deleted"
-        )
+        raise MoveFailed(_TOO_MANY)
 
     def compare(self) -> Iterator[int]:
         """Compare both row by row, and copy what differs; yield how many images, each time.
@@ -105,17 +117,25 @@ class CatalogueMove:
                 is_over = len(here) < ROWS_AT_ONCE
                 after = "" if is_over else part.key_of(here[-1])
 
-    def cut_over(self) -> None:
+    def cut_over(self) -> float:
         """Have the target take the file's place, while all who write wait.
 
+        Returns: for how many seconds.
         Raises: MoveFailed; StorageFull; StorageUnavailable: then the file is in use as before.
         """
-        self._source.write(self._cut_over)
+        for _ in range(_CUTS):
+            self.catch_up()
+            with contextlib.suppress(_TooLong):
+                begun_s: float = self._source.write(self._cut_over)
+                return time.monotonic() - begun_s
+        raise MoveFailed(_TOO_MANY)
 
-    def _cut_over(self, connection: sa.Connection) -> None:
-        if not moved.has_log(connection):
-            raise MoveFailed("changes were not noted any more: begin again")
-        while notes := moved.noted(connection, ROWS_AT_ONCE):
+    def _cut_over(self, connection: sa.Connection) -> float:
+        begun_s = time.monotonic()
+        _check_log(connection)
+        while notes := moved.noted(connection, _MENDED_AT_ONCE):
+            if time.monotonic() - begun_s > _WAIT_AT_MOST_S:
+                raise _TooLong
             self._put(_take(connection, notes))
             moved.forget(connection, notes)
         rest, counted = read_rest(connection), counts(connection)
@@ -128,21 +148,23 @@ class CatalogueMove:
         self._target.write(finish)
         # The target's commit came first: where this one fails, all of it is done again.
         moved.give_up(connection)
+        return begun_s
 
     def _mend(self, part: Part, keys: set[str]) -> None:
         """Copy once more what seems to differ. Raises: MoveFailed where it still does."""
-        if not keys:
-            return
 
-        def look(connection: sa.Connection) -> set[str]:
+        def look(connection: sa.Connection, some: list[str]) -> set[str]:
             # Under the writers' lock: nothing changes between the looks at the one and the other.
-            rows = part.these(connection, keys)
-            self._put({part.kind: (list(keys), rows)})
-            return part.differing(rows, self._target.read(functools.partial(part.these, keys=keys)))
+            rows = part.these(connection, some)
+            self._put({part.kind: (some, rows)})
+            return part.differing(rows, self._target.read(functools.partial(part.these, keys=some)))
 
-        if differing := self._source.write(look):
-            some = ", ".join(sorted(differing)[:3])
-            raise MoveFailed(f"{len(differing)} {part.kind.value}(s) differ in both: {some}")
+        ordered = sorted(keys)
+        for start in range(0, len(ordered), _MENDED_AT_ONCE):
+            some = ordered[start : start + _MENDED_AT_ONCE]
+            if differing := self._source.write(functools.partial(look, some=some)):
+                told = ", ".join(sorted(differing)[:3])
+                raise MoveFailed(f"{part.kind.value}s that differ in both, copied twice: {told}")
 
     def _put(self, taken: Taken) -> None:
         def work(connection: sa.Connection) -> dict[Kind, int]:
@@ -151,6 +173,16 @@ class CatalogueMove:
         copied = self._target.write(work)
         self.done.images += copied.get(Kind.IMAGE, 0)
         self.done.requests += copied.get(Kind.REQUEST, 0)
+
+
+def _count_noted(connection: sa.Connection) -> int:
+    _check_log(connection)
+    return moved.count_noted(connection)
+
+
+def _check_log(connection: sa.Connection) -> None:
+    if not moved.has_log(connection):
+        raise MoveFailed("changes were not noted any more: begin again")
 
 
 def _take(connection: sa.Connection, notes: Sequence[Noted]) -> Taken:

@@ -203,6 +203,31 @@ def test_what_differs_is_found_and_copied_again(
     assert all_of(service.adapter) == {image.id: image for image in some}
 
 
+def test_who_writes_never_waits_long_the_end_is_tried_again(
+    moving: MovingCatalogues,
+    service: Process,
+    move: CatalogueMove,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filled(service.adapter)
+    run(move.copy())
+    caught_up = move.catch_up
+
+    def lagging() -> None:
+        caught_up()
+        if next(times) < 2:
+            filled(service.adapter)
+        else:
+            monkeypatch.undo()
+
+    times = itertools.count()
+    monkeypatch.setattr(move, "catch_up", lagging)
+    monkeypatch.setattr("image_service.catalogue.move._WAIT_AT_MOST_S", -1.0)
+    move.cut_over()
+    assert next(times) == 3
+    assert len(all_of(in_postgres(moving))) == 3 * 7
+
+
 def test_with_other_counts_nothing_is_given_up(
     moving: MovingCatalogues, service: Process, move: CatalogueMove
 ) -> None:
