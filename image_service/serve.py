@@ -116,7 +116,7 @@ def check_directories(settings: Settings) -> None:
         try:
             lease = leases.acquire()
             try:
-                if path == settings.upload_path and not settings.s3_originals:
+                if path == settings.upload_path and settings.has_files:
                     LocalStore(path, leases, lease).check()
             finally:
                 lease.release()
@@ -128,10 +128,10 @@ def check_directories(settings: Settings) -> None:
 def check_object_storage(settings: Settings) -> None:
     """Write to the buckets, read from them and clear that up. Raises: StartError."""
     try:
-        if settings.s3_originals:
-            check_buckets(settings)
+        check_buckets(settings)
     except ImageServiceError as exc:
-        raise StartError(f"s3_originals {settings.s3_originals} cannot be used: {exc}") from exc
+        keys = "s3_originals" if settings.s3_originals else "originals_also"
+        raise StartError(f"{keys} {' '.join(settings.buckets)} cannot be used: {exc}") from exc
 
 
 def check_port(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from .access import Access
 from .bucket import Bucket
-from .create import check_buckets, create_s3_store, open_bucket
+from .create import check_buckets, create_s3_store
 from .store import S3Store
 
-__all__ = ["Access", "Bucket", "S3Store", "check_buckets", "create_s3_store", "open_bucket"]
+__all__ = ["Access", "Bucket", "S3Store", "check_buckets", "create_s3_store"]

@@ -12,9 +12,14 @@ from .bucket import Bucket
 from .store import S3Store
 
 
-def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
-    """Return the store of a process. Raises: StorageUnavailable where it cannot even be asked."""
-    bucket, access = open_bucket(settings), Access.of(settings)
+def create_s3_store(settings: Settings, journal: Journal, place: str = "") -> S3Store:
+    """Return the store of a process.
+
+    Args: place: which of the buckets that originals are in, s3_originals for "".
+    Raises: StorageUnavailable where it cannot even be asked.
+    """
+    access = Access.of(settings)
+    bucket = Bucket(BucketUrl.parse(place or settings.s3_originals), access)
     archive = Bucket(BucketUrl.parse(settings.s3_archive), access) if settings.s3_archive else None
     return S3Store(
         bucket,
@@ -25,18 +30,12 @@ def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
     )
 
 
-def open_bucket(settings: Settings) -> Bucket:
-    """Return the bucket of the originals; nothing is asked of it yet."""
-    return Bucket(BucketUrl.parse(settings.s3_originals), Access.of(settings))
-
-
 def check_buckets(settings: Settings) -> None:
     """See whether the buckets are there, and can be listed, written, read and cleared.
 
     Raises: StorageFull, StorageUnavailable.
     """
-    access = Access.of(settings)
-    for url in filter(None, (settings.s3_originals, settings.s3_archive)):
-        bucket = Bucket(BucketUrl.parse(url), access)
+    for url in (*settings.buckets, *filter(None, [settings.s3_archive])):
+        bucket = Bucket(BucketUrl.parse(url), Access.of(settings))
         bucket.check_listing()
         bucket.check()
