@@ -13,6 +13,7 @@ from .cli_catalogue import prepare_catalogue
 from .cli_common import EXIT_FAILED, config_option, fail, told
 from .cli_download import download
 from .cli_images import get, list_images, rm, similar, tag, undelete, url
+from .cli_migrate import migrate
 from .cli_profile import profile
 from .cli_status import health, info, top
 from .cli_store import backup, rebuild, restore, verify
@@ -29,7 +30,8 @@ def main() -> None:
 
 
 OF_THE_STORE = (
-    verify, backup, restore, rebuild, prepare_catalogue, archive, unarchive, make_token, profile,
+    verify, backup, restore, rebuild, prepare_catalogue, migrate, archive, unarchive, make_token,
+    profile,
 )  # fmt: skip
 OF_A_SERVICE = (
     upload, get, download, list_images, rm, undelete, tag, similar, url, info, health, top,

@@ -56,11 +56,16 @@ class Parts:
 
 @contextlib.contextmanager
 def opened(
-    settings: Settings, *, may_be_new: bool = False, finds_images: bool = False
+    settings: Settings,
+    *,
+    may_be_new: bool = False,
+    finds_images: bool = False,
+    leaves_room: bool = False,
 ) -> Iterator[Parts]:
     """Open the store that settings name.
 
-    Args: may_be_new: make one where there is none; finds_images: see Backends.
+    Args: may_be_new: make one where there is none; finds_images: see Backends; leaves_room: as
+        uploads do: min_free_bytes.
     Raises: StorageUnavailable when there is none.
     """
     if may_be_new:
@@ -68,7 +73,8 @@ def opened(
     elif not has_catalogue(settings):
         raise _no_catalogue(settings)
     try:
-        backends = Backends(settings, finds_images=finds_images)
+        room = settings.min_free_bytes if leaves_room else 0
+        backends = Backends(settings, finds_images=finds_images, min_free_bytes=room)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
     try:
