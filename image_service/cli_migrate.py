@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,6 @@ def migrate(
     from .maintenance import opened
     from .migration import Migration
     from .serve import load
-    from .storage import FileTurn
     from .storage.pair import PairStore
     from .verify import Pace
 
@@ -93,18 +93,28 @@ def migrate(
         if not settings.originals_also:
             key = "originals_also"
             fail(EXIT_CONFIG, f"{key} (environment: {environment_name(key)}) is not set")
-        with opened(settings, leaves_room=True) as parts:
-            turn = FileTurn(parts.state_path / "migrate.lock")
-            if not turn.take():
-                fail(EXIT_FAILED, "another `image-service migrate` is at work here")
+        with opened(settings, leaves_room=True) as parts, _alone(parts.state_path):
             assert isinstance(parts.store, PairStore)
             pace = Pace((max_rate_mib or 0) * _MIB)
             migration = Migration(parts.store, parts.catalogue, pace)
             result = _run(migration, parts, dry_run=dry_run, remove_old=remove_old)
-            turn.release()
     click.echo(_as_json(result) if as_json else _as_text(result, dry_run=dry_run))
     if result.wrong or not (dry_run or result.is_complete):
         sys.exit(EXIT_FOUND)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep others of this machine out meanwhile: they would only do the same."""
+    from .storage import FileTurn
+
+    turn = FileTurn(folder / "migrate.lock")
+    if not turn.take():
+        fail(EXIT_FAILED, "another `image-service migrate` is at work here")
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def _run(migration: Migration, parts: Parts, *, dry_run: bool, remove_old: bool) -> _Result:

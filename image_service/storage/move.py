@@ -71,6 +71,8 @@ class Move:
         """
         told = self._told()
         if told is None:
+            if len(self.places) > 1:  # from now on it is known where everything is
+                self._change(lambda phase: phase)
             return
         if not told.whole & set(self.places):
             raise StorageUnavailable(

@@ -41,6 +41,13 @@ def test_without_a_move_one_place_is_enough_and_nothing_is_noted(tmp_path: Path)
     assert not list(tmp_path.iterdir())
 
 
+def test_who_takes_the_old_place_out_before_anything_was_copied_is_refused(tmp_path: Path) -> None:
+    move(tmp_path, BUCKET, LOCAL).check()
+    with pytest.raises(StorageUnavailable, match="set originals_also"):
+        move(tmp_path, BUCKET).check()
+    move(tmp_path, LOCAL).check()
+
+
 def test_nobody_goes_on_where_not_everything_is(tmp_path: Path) -> None:
     pair = move(tmp_path, BUCKET, LOCAL)
     pair.begin()
