@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from .domain.image import Blob, Image, image_id_of
 from .domain.label import Label
-from .domain.ports import Catalogue, MovableStore
+from .domain.movable_store import MovableStore
+from .domain.ports import Catalogue
 from .errors import ImageServiceError, StorageUnavailable
 from .removals import discard
 from .storage.pair import PairStore

@@ -144,32 +144,6 @@ class BlobStore(Protocol):
         """Return the bytes that can still be stored, UNBOUNDED_BYTES where nobody could tell."""
 
 
-class MovableStore(BlobStore, Protocol):
-    """A BlobStore that can be one of two while originals move from one to the other."""
-
-    lists_in_order: bool
-    """Whether names() is in order, but for a few."""
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether this process is storing and removing nothing."""
-
-    def prepare(self) -> None:
-        """Make what is missing, learn what is not known yet."""
-
-    def present(self, names: Collection[str]) -> set[str]:
-        """Return those of some names whose blobs are here, settled or in the trash.
-
-        Cheap where they are near each other in order.
-        """
-
-    def under_way(self) -> set[str]:
-        """Return the names that anybody is storing or removing, or was when he died."""
-
-    def drop(self, name: str) -> None:
-        """Remove a blob that its image has elsewhere; what is in quarantine stays."""
-
-
 class Journal(Protocol):
     """Names of blobs about which store and catalogue may disagree, and whose work each is.
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO, cast
 
 from ..domain.image import image_id_of
-from ..domain.ports import IdsAmong, MovableStore, no_ids
+from ..domain.movable_store import MovableStore
+from ..domain.ports import IdsAmong, no_ids
 from ..errors import ImageServiceError, StorageUnavailable
 from .joint_journal import JointJournal
 from .move import Move

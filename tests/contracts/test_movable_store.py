@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from image_service.domain.image import make_image_id
-from image_service.domain.ports import MovableStore
+from image_service.domain.movable_store import MovableStore
 from image_service.errors import StorageUnavailable
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import STORES, LocalStores, S3Stores, new_name

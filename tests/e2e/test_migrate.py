@@ -193,7 +193,7 @@ def test_ten_thousand_images_go_to_a_bucket_and_back(site: Site, seaweed: Seawee
     """What it costs meanwhile is printed."""
     move = Move(site, seaweed)
     with serving(move) as process:
-        load = Load(site, side_px=SOAK_SIDE_PX)
+        load = Load(site, uploaders=1, readers=6, side_px=SOAK_SIDE_PX, pause_s=0.1)
         load.fill(SOAK_IMAGES)
         with load:
             load.goes_on("with nothing else going on", SOAK_REST_S)
