@@ -171,6 +171,8 @@ class Application:
             )
         elif not self.settings.signing_keys.get_secret_value():
             _log.warning("no variants are served: set signing_keys (`image-service make-key`)")
+        if self.settings.originals_also:
+            _tell_of_the_move(self.settings)
         swept = self.manager.sweep()
         if swept:
             _log.info("removed %d file(s) that an interrupted request left behind", swept)
@@ -320,6 +322,16 @@ class Application:
             report=self._notices.add,
             watch=PoolMeter(self.meters, "uploads", REASONS),
         )
+
+
+def _tell_of_the_move(settings: Settings) -> None:
+    target, source = settings.places
+    _log.info(
+        "originals are in two places: `image-service migrate` moves them from %s to %s%s",
+        source,
+        target,
+        "; url_redirect waits for that" if settings.url_redirect else "",
+    )
 
 
 def _numbers_of(place: Place) -> Numbers:

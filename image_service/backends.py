@@ -12,12 +12,17 @@ from .clock import now_ms
 from .databases import CATALOGUE_FILE, CatalogueDatabase, Told
 from .domain.events import Turn
 from .domain.image import image_id_of
+from .domain.ports import Journal
 from .settings import Settings
+from .settings_s3 import LOCAL
 from .storage import BothTurns, FileTurn, HostLock, LeaseBook, LocalStore
+from .storage.joint_journal import JointJournal
 from .storage.journal import LocalJournal
+from .storage.move import Move, note_of
+from .storage.pair import PairStore
 from .storage.s3 import S3Store, create_s3_store
 
-Store = LocalStore | S3Store
+Store = LocalStore | S3Store | PairStore
 """Where originals are."""
 
 _NAMES_LOOKED_AT = 1000
@@ -53,7 +58,8 @@ class Backends:
         folder = settings.state_path
         self._host_lock = HostLock(folder / "host.lock")
         self._leases = LeaseBook(folder / "leases")
-        self._lease = self._leases.acquire()
+        self._lease = self._leases.acquire(note_of(settings.places))
+        self._move = Move(folder, settings.places, self._leases)
         self.announcer = Announcer(now_ms if settings.events else None)
         self.where = CatalogueDatabase(settings, self._leases, self._lease, committed)
         self._database = self.where.database
@@ -65,8 +71,12 @@ class Backends:
         self.turns = self._database.turns
 
     def claim(self) -> None:
-        """Keep other machines out. Raises: StorageUnavailable when one is at it; OSError."""
+        """Keep other machines out, and processes that do not know where all originals are.
+
+        Raises: StorageUnavailable; OSError.
+        """
         self._host_lock.acquire()
+        self._move.check()
 
     def prepare(self) -> None:
         """Make what is missing. Raises: StorageFull, StorageUnavailable."""
@@ -108,21 +118,30 @@ class Backends:
 
     def _shared_journal(self) -> SqlJournal | None:
         """Return the journal of a bucket and a database that several machines may be using."""
-        if not (self.where.is_shared and self._settings.s3_originals):
+        if not (self.where.is_shared and self._settings.buckets):
             return None
         return self._database.journal(grace_s=self._settings.s3_timeout_s)
 
     def _create_store(self, min_free_bytes: int, journal: SqlJournal | None) -> Store:
-        settings, leases, lease = self._settings, self._leases, self._lease
-        if settings.s3_originals:
-            return create_s3_store(settings, journal or self._local_journal())
-        return LocalStore(
-            settings.upload_path,
-            leases,
-            lease,
-            min_free_bytes=min_free_bytes,
-            archive=settings.archive_path,
-        )
+        settings = self._settings
+
+        def place(name: str, noted_in: Journal) -> LocalStore | S3Store:
+            if name != LOCAL:
+                return create_s3_store(settings, noted_in, name)
+            return LocalStore(
+                settings.upload_path,
+                self._leases,
+                self._lease,
+                min_free_bytes=min_free_bytes,
+                archive=settings.archive_path,
+            )
+
+        noted_in = journal or self._local_journal()
+        if not settings.originals_also:
+            return place(settings.places[0], noted_in)
+        joint = JointJournal(noted_in)
+        main, second = (place(name, joint.share()) for name in settings.places)
+        return PairStore(main, second, self._move, joint, notes_all=journal is not None)
 
     def _local_journal(self) -> LocalJournal:
         settings = self._settings

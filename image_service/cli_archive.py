@@ -46,6 +46,8 @@ def archive(
         raise click.UsageError("say which: --older-than DAYS, --tag TAG, or both")
     with told():
         settings = load(config_path)[1]
+        if settings.originals_also:
+            fail(EXIT_CONFIG, "originals_also is set: nothing is put away while originals move")
         key, value = "archive_dir", settings.archive_path or ""
         if settings.s3_originals:
             key, value = "s3_archive", settings.s3_archive

@@ -20,7 +20,6 @@ from .backup_format import Backup, Progress, found
 from .backup_log import BackupLog
 from .catalogue import SqlCatalogue
 from .catalogue.migrate import upgrade
-from .catalogue.move import MoveFailed
 from .catalogue.sqlite import open_sqlite
 from .clock import SystemClock
 from .databases import CatalogueDatabase
@@ -36,7 +35,6 @@ from .removals import DAY_MS
 from .restore import Restored, restore
 from .scrub import ScrubLog
 from .settings import Settings
-from .storage import FileTurn
 from .storage.s3 import Access, Bucket
 from .verify import Finding, Pace, Verification, Verifier
 
@@ -55,11 +53,16 @@ class Parts:
 
 @contextlib.contextmanager
 def opened(
-    settings: Settings, *, may_be_new: bool = False, finds_images: bool = False
+    settings: Settings,
+    *,
+    may_be_new: bool = False,
+    finds_images: bool = False,
+    leaves_room: bool = False,
 ) -> Iterator[Parts]:
     """Open the store that settings name.
 
-    Args: may_be_new: make one where there is none; finds_images: see Backends.
+    Args: may_be_new: make one where there is none; finds_images: see Backends; leaves_room: as
+        uploads do: min_free_bytes.
     Raises: StorageUnavailable when there is none.
     """
     if may_be_new:
@@ -67,7 +70,8 @@ def opened(
     elif not has_catalogue(settings):
         raise _no_catalogue(settings)
     try:
-        backends = Backends(settings, finds_images=finds_images)
+        room = settings.min_free_bytes if leaves_room else 0
+        backends = Backends(settings, finds_images=finds_images, min_free_bytes=room)
     except OSError as exc:
         raise StorageUnavailable(f"its state_dir: {exc.strerror}") from exc
     try:
@@ -224,35 +228,6 @@ class RestoreRun:
         with self._folder.catalogue(self.backup) as copy:
             yield from restore(
                 self._folder, copy, self._parts.store, self._parts.catalogue, self.done, only=only
-            )
-
-
-class CatalogueMoveRun:
-    """A catalogue that moves to PostgreSQL, by one process at a time.
-
-    Attributes: move: None where nothing moves (any more).
-    """
-
-    def __init__(self, parts: Parts) -> None:
-        self._database = parts.database
-        self._turn = FileTurn(parts.state_path / "migrate.turn")
-        self.move = self._database.move()
-
-    def __enter__(self) -> CatalogueMoveRun:
-        """Raises: MoveFailed where another process is at it."""
-        if not self._turn.take():
-            raise MoveFailed("another `image-service migrate` is at work on it")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._turn.release()
-
-    def check_processes(self) -> None:
-        """See that all who work with the file will go along. Raises: MoveFailed."""
-        if pids := sorted({each.partition("-")[0] for each in self._database.stragglers()}):
-            raise MoveFailed(
-                f"process {', '.join(pids)} of the service runs without catalogue_moving: renew "
-                "it, then run `image-service migrate` again"
             )
 
 

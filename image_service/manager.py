@@ -115,7 +115,7 @@ class StorageManager:
             quotas=settings.quotas,
             strip=settings.strip_metadata,
             accepted=accepted,
-            is_shared=bool(settings.s3_originals and settings.catalogue_url),
+            is_shared=bool(settings.buckets and settings.catalogue_url),
         )
 
     def add(

@@ -102,6 +102,6 @@ class Rebuilder:
             description=findings.description,
             fingerprint=findings.fingerprint,
             owner=label.owner,
-            deleted_ms=None if self._store.is_settled(name) else self._clock.now_ms(),
+            deleted_ms=self._clock.now_ms() if self._store.is_shelved(name) else None,
             block_digests=digests_of(data),
         )

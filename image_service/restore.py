@@ -67,7 +67,7 @@ def _restore_one(
     assert image
     data = backups.read(image)
     label = Label(image.filename, image.tags, image.attributes, image.owner)
-    store.put(name, data, label.to_bytes())
+    store.put(name, data, label.to_bytes(), is_known=is_known)
     if not is_known:
         catalogue.put_back(image)
         done.images += 1

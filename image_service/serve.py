@@ -116,7 +116,7 @@ def check_directories(settings: Settings) -> None:
         try:
             lease = leases.acquire()
             try:
-                if path == settings.upload_path and not settings.s3_originals:
+                if path == settings.upload_path and settings.has_files:
                     LocalStore(path, leases, lease).check()
             finally:
                 lease.release()
@@ -128,11 +128,12 @@ def check_directories(settings: Settings) -> None:
 def check_object_storage(settings: Settings) -> None:
     """Write to the buckets, read from them and clear that up. Raises: StartError."""
     try:
-        if settings.s3_originals or settings.s3_variants:
-            check_buckets(settings)
+        check_buckets(settings)
     except ImageServiceError as exc:
-        key = "s3_originals" if settings.s3_originals else "s3_variants"
-        raise StartError(f"{key} {getattr(settings, key)} cannot be used: {exc}") from exc
+        named = {"s3_originals": settings.s3_originals, "originals_also": settings.originals_also}
+        keys = next((key for key, is_set in named.items() if is_set), "s3_variants")
+        where = " ".join(settings.buckets) or settings.s3_variants
+        raise StartError(f"{keys} {where} cannot be used: {exc}") from exc
 
 
 def check_port(settings: Settings) -> None:

@@ -31,7 +31,7 @@ class BlobStore(Protocol):
     Every method may raise StorageFull or StorageUnavailable.
     """
 
-    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
+    def put(self, name: str, data: bytes, label: bytes = b"", *, is_known: bool = False) -> bytes:
         """Store data as name, which must be new; return its SHA-256 (32 bytes).
 
         The label is kept beside it where the store can, see domain.label.
@@ -39,6 +39,7 @@ class BlobStore(Protocol):
         Once it returns the blob survives power loss; where it raises there is none. Until
         settle(name) it is provisional: should this process die, a sweep takes it away again
         unless the catalogue knows it.
+        Args: is_known: whether the catalogue does already: a sweep would keep a part of it, too.
         """
 
     def label(self, name: str) -> bytes:
@@ -53,8 +54,11 @@ class BlobStore(Protocol):
     def settle(self, name: str) -> None:
         """Say that the catalogue agrees with the store about name: it is no longer provisional."""
 
-    def doubt(self, name: str) -> None:
-        """Make an existing blob provisional again, before its catalogue entry is removed."""
+    def doubt(self, name: str) -> bool:
+        """Make an existing blob provisional again, before its catalogue entry is removed.
+
+        Returns: whether settle() can follow: False where there is none.
+        """
 
     def remove(self, name: str) -> None:
         """Remove name for good and settle it; what is not there is no error."""
@@ -99,6 +103,9 @@ class BlobStore(Protocol):
 
     def unshelve(self, name: str) -> None:
         """Give a blob that was shelved its final place again; what was not is left as it is."""
+
+    def is_shelved(self, name: str) -> bool:
+        """Tell whether a blob was shelved. So cheap that anybody may ask."""
 
     def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
         """Shelve the blobs whose images are in the trash, unshelve those whose images live.

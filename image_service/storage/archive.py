@@ -141,9 +141,8 @@ class Archive:
         target = self.target_of(self._places[0] / name)
         if target is None:
             return
-        token = secrets.token_hex(4)
-        warm = self._under_way / f"{prefix}{name}.warm-{token}"
-        mark = self._under_way / f"{prefix}{name}.cold-{token}"
+        warm = self._under_way / part_of(f"{prefix}{name}")
+        mark = self._under_way / f"{prefix}{name}.cold-{secrets.token_hex(4)}"
         try:
             if _copied(target, warm, lambda _: None) != sha256:
                 return
@@ -275,6 +274,11 @@ def _check(target: Path) -> None:
 
 def _folder_of(image_id: str) -> str:
     return image_id[-2:]
+
+
+def part_of(entry: str) -> str:
+    """Return a name in .tmp for what is to have another one there once it is whole."""
+    return f"{entry}.warm-{secrets.token_hex(4)}"
 
 
 def is_under_way(name: str) -> bool:

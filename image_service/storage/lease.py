@@ -22,11 +22,21 @@ class LeaseBook:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def acquire(self) -> Lease:
-        """Return a new lease of this process. Raises: OSError."""
-        lease = Lease(self._folder, f"{os.getpid()}-{secrets.token_hex(8)}")
+    def acquire(self, note: str = "") -> Lease:
+        """Return a new lease of this process. Args: note: see notes(). Raises: OSError."""
+        lease = Lease(self._folder, f"{os.getpid()}-{secrets.token_hex(8)}", note)
         lease.ensure()
         return lease
+
+    def notes(self) -> list[str]:
+        """Return what the processes that live have said of themselves, "" for nothing."""
+        found = []
+        for lease_id in self.ids():
+            with contextlib.suppress(FileNotFoundError):
+                note = self._path(lease_id).read_text(encoding="utf-8")
+                if self.is_alive(lease_id):
+                    found.append(note)
+        return found
 
     def is_alive(self, lease_id: str) -> bool:
         """Tell whether the process that took lease_id still lives."""
@@ -70,8 +80,9 @@ class LeaseBook:
 class Lease:
     """This process's own lease."""
 
-    def __init__(self, folder: Path, lease_id: str) -> None:
+    def __init__(self, folder: Path, lease_id: str, note: str = "") -> None:
         self.id = lease_id
+        self._note = note.encode()
         self._folder = folder
         self._path = folder / (lease_id + _SUFFIX)
         self._fd = -1
@@ -93,6 +104,8 @@ class Lease:
         hidden = self._folder / f".{self.id}"
         fd = os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):  # on a full disk a lease is worth more than its note
+            os.pwrite(fd, self._note, 0)
         hidden.rename(self._path)
         old, self._fd = self._fd, fd
         self._taken = os.fstat(fd)

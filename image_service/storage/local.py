@@ -21,7 +21,7 @@ from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
 from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
-from .archive import Archive, Moved, is_under_way
+from .archive import Archive, Moved, is_under_way, part_of
 from .directory import SharedSync, sync_directory
 from .files import translated, write_all
 from .label import label_of, replace_label, set_label
@@ -33,6 +33,8 @@ _LOOKS = 3
 
 class LocalStore:
     """A BlobStore on a local file system. Its methods block: see `off_hub.OffHub`."""
+
+    lists_in_order = False
 
     def __init__(
         self,
@@ -74,14 +76,16 @@ class LocalStore:
             sync_directory(self._root)
             self._lease.ensure()
 
-    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
+    def put(self, name: str, data: bytes, label: bytes = b"", *, is_known: bool = False) -> bytes:
         """See BlobStore.put."""
         self._active.add(name)
         try:
             if self._has_no_room(len(data)):
                 raise StorageFull
+            path = self._provisional_path(name)
+            part = path.with_name(part_of(path.name)) if is_known else path
             with translated():
-                self._write_anywhere(self._provisional_path(name), data, label)
+                self._write_anywhere(path, part, data, label)
         except BaseException:
             self._active.remove(name)
             raise
@@ -125,7 +129,7 @@ class LocalStore:
                 archived.unlink(missing_ok=True)
         self._active.discard(name)
 
-    def doubt(self, name: str) -> None:
+    def doubt(self, name: str) -> bool:
         """See BlobStore.doubt."""
         final, provisional = self.path_for(name), self._provisional_path(name)
         self._active.add(name)
@@ -139,12 +143,16 @@ class LocalStore:
                     continue
                 sync_directory(self._provisional)
                 sync_directory(place.parent)
-                return
+                return True
+        return False
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         with translated():
             self._archive.unlink(self._provisional_path(name))
+            # Of others: somebody may be bringing it here, and settle it before this looks there.
+            for provisional in list(self._provisionals_of(name)):
+                self._archive.unlink(provisional)
             self._archive.unlink(self.path_for(name))
             self._archive.unlink(self._trash / name)
             try:
@@ -166,6 +174,25 @@ class LocalStore:
         path = self.path_for(name)
         with translated(), contextlib.suppress(FileNotFoundError):
             (self._trash / name).rename(path)
+
+    def is_shelved(self, name: str) -> bool:
+        """See BlobStore.is_shelved."""
+        return os.path.lexists(self._trash / self.path_for(name).name)
+
+    def present(self, names: Collection[str]) -> set[str]:
+        """See MovableStore.present."""
+        return {name for name in names if self.is_settled(name) or self.is_shelved(name)}
+
+    def under_way(self) -> set[str]:
+        """See MovableStore.under_way."""
+        names = {entry.partition(_SEPARATOR)[2] for entry in self._entries()}
+        return {name for name in names if image_id_of(name)}
+
+    def drop(self, name: str) -> None:
+        """See MovableStore.drop."""
+        with translated():
+            self._archive.unlink(self.path_for(name))
+            self._archive.unlink(self._trash / name)
 
     def abandon(self, name: str) -> None:
         """See BlobStore.abandon."""
@@ -352,20 +379,20 @@ class LocalStore:
             if entry.endswith(_SEPARATOR + name):
                 yield self._provisional / entry
 
-    def _write_anywhere(self, path: Path, data: bytes, label: bytes) -> None:
+    def _write_anywhere(self, path: Path, part: Path, data: bytes, label: bytes) -> None:
         """Write, also when the directory has vanished while the service runs."""
         try:
             self._lease.ensure()
-            self._write(path, data, label)
+            self._write(path, part, data, label)
         except FileNotFoundError:
             self.prepare()
-            self._write(path, data, label)
+            self._write(path, part, data, label)
 
-    def _write(self, path: Path, data: bytes, label: bytes) -> None:
-        """Write a new file; sync it and its name."""
+    def _write(self, path: Path, part: Path, data: bytes, label: bytes) -> None:
+        """Write a new file; sync it and its name. Args: part: its name until it is whole."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        fd = os.open(path, flags, 0o644)
-        number = self._directory.number()
+        fd = os.open(part, flags, 0o644)
+        number, written = self._directory.number(), part
         try:
             try:
                 write_all(fd, data)
@@ -373,9 +400,12 @@ class LocalStore:
                 os.fsync(fd)
             finally:
                 os.close(fd)
+            if part != path:
+                written = part.rename(path)
+                number = self._directory.number()
             self._directory.sync(number)
         except OSError:
-            path.unlink(missing_ok=True)
+            written.unlink(missing_ok=True)
             raise
 
     def _others(self) -> set[str]:

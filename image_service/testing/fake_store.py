@@ -32,6 +32,8 @@ class MemoryDisk:
 class MemoryStore:
     """A BlobStore in memory. Stores on the same disk are as processes on the same directory."""
 
+    lists_in_order = False
+
     def __init__(self, disk: MemoryDisk | None = None) -> None:
         self.disk = disk or MemoryDisk()
         self.disk.started += 1
@@ -39,11 +41,26 @@ class MemoryStore:
         self.disk.alive.add(self._process)
         self._active: set[str] = set()
 
+    @property
+    def is_at_rest(self) -> bool:
+        """See MovableStore.is_at_rest."""
+        return not self._active
+
+    def prepare(self) -> None:
+        """See MovableStore.prepare."""
+
     def die(self) -> None:
         """End as a killed process does: what is provisional stays behind."""
         self.disk.alive.discard(self._process)
 
-    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
+    def put(
+        self,
+        name: str,
+        data: bytes,
+        label: bytes = b"",
+        *,
+        is_known: bool = False,  # noqa: ARG002
+    ) -> bytes:
         """See BlobStore.put."""
         _check_name(name)
         if (self._process, name) in self.disk.provisional:
@@ -71,18 +88,21 @@ class MemoryStore:
         self.disk.arrived_ms[name] = now_ms()
         self._active.discard(name)
 
-    def doubt(self, name: str) -> None:
+    def doubt(self, name: str) -> bool:
         """See BlobStore.doubt."""
         _check_name(name)
         self._active.add(name)
         for place in (self.disk.blobs, self.disk.trash):
             if name in place:
                 self.disk.provisional[self._process, name] = place.pop(name)
+                return True
+        return False
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
         _check_name(name)
-        self.disk.provisional.pop((self._process, name), None)
+        for key in [key for key in self.disk.provisional if key[1] == name]:
+            self.disk.provisional.pop(key, None)
         self.disk.blobs.pop(name, None)
         self.disk.trash.pop(name, None)
         self.disk.damaged.pop(name, None)
@@ -100,6 +120,23 @@ class MemoryStore:
         _check_name(name)
         if name in self.disk.trash:
             self.disk.blobs[name] = self.disk.trash.pop(name)
+
+    def is_shelved(self, name: str) -> bool:
+        """See BlobStore.is_shelved."""
+        return name in self.disk.trash
+
+    def present(self, names: Collection[str]) -> set[str]:
+        """See MovableStore.present."""
+        return {name for name in names if name in self.disk.blobs or name in self.disk.trash}
+
+    def under_way(self) -> set[str]:
+        """See MovableStore.under_way."""
+        return {name for _, name in self.disk.provisional}
+
+    def drop(self, name: str) -> None:
+        """See MovableStore.drop."""
+        self.disk.blobs.pop(name, None)
+        self.disk.trash.pop(name, None)
 
     def abandon(self, name: str) -> None:
         """See BlobStore.abandon."""

@@ -33,11 +33,15 @@ from image_service.catalogue.sqlite import open_sqlite
 from image_service.databases import CatalogueDatabase
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts, make_image_id
-from image_service.domain.ports import BlobStore, Catalogue
+from image_service.domain.ports import BlobStore, Catalogue, Journal
 from image_service.settings import Settings
+from image_service.settings_s3 import LOCAL
 from image_service.storage import Lease, LeaseBook, LocalStore
+from image_service.storage.joint_journal import JointJournal
 from image_service.storage.journal import LocalJournal
 from image_service.storage.marks import Marks
+from image_service.storage.move import Move, note_of
+from image_service.storage.pair import PairStore
 from image_service.storage.s3 import S3Store
 from image_service.storage.s3.archive import BucketArchive
 from image_service.testing import (
@@ -100,16 +104,58 @@ class S3Stores:
     def start(self) -> Process:
         leases = LeaseBook(self.folder / "leases")
         lease = leases.acquire()
-        journal = LocalJournal(self.folder / "journal", leases, lease, grace_s=self.grace_s)
-        store: BlobStore = S3Store(
+        store: BlobStore = self.store(self.journal(leases, lease))
+        store.prepare()  # type: ignore[attr-defined]
+        return Process(store, functools.partial(drop_lock, lease))
+
+    def journal(self, leases: LeaseBook, lease: Lease) -> LocalJournal:
+        return LocalJournal(self.folder / "journal", leases, lease, grace_s=self.grace_s)
+
+    def store(self, journal: Journal) -> S3Store:
+        return S3Store(
             self.bucket,
             journal,
             Marks(self.folder / "s3"),
             archive=BucketArchive(self.bucket, self.archive),
             grace_s=self.grace_s,
         )
+
+
+class PairStores:
+    """Processes on two places at once, in the middle of a move: both have everything."""
+
+    to_local = False
+
+    def __init__(self, folder: Path, server: SeaweedServer) -> None:
+        self.local, self.s3 = LocalStores(folder), S3Stores(folder, server)
+        self.s3.folder = folder / "uploads" / ".state"
+        self.places = (LOCAL, "s3://b/x") if self.to_local else ("s3://b/x", LOCAL)
+        move = self.move_of(LeaseBook(self.local.leases))
+        move.begin()
+        move.arrive()
+
+    def move_of(self, leases: LeaseBook) -> Move:
+        self.s3.folder.mkdir(parents=True, exist_ok=True)
+        return Move(self.s3.folder, self.places, leases)
+
+    def start(self) -> Process:
+        leases = LeaseBook(self.local.leases)
+        lease = leases.acquire(note_of(self.places))
+        joint = JointJournal(self.s3.journal(leases, lease))
+        pair: list[Any] = [
+            self.s3.store(joint.share()),
+            LocalStore(self.local.root, leases, lease, archive=self.local.archive),
+        ]
+        main, second = reversed(pair) if self.to_local else pair
+        store: BlobStore = PairStore(main, second, self.move_of(leases), joint)
         store.prepare()  # type: ignore[attr-defined]
         return Process(store, functools.partial(drop_lock, lease))
+
+
+class PairStoresToLocal(PairStores):
+    """The same, the other way round."""
+
+    to_local = True
 
 
 class MemoryCatalogues:
@@ -284,7 +330,11 @@ STORES: dict[str, Callable[..., Any]] = {
     "memory": MemoryStores,
     "local": LocalStores,
     "s3": S3Stores,
+    "both-to-s3": PairStores,
+    "both-to-local": PairStoresToLocal,
 }
+NEED_S3 = ("s3", "both-to-s3", "both-to-local")
+"""The stores that need a server."""
 CATALOGUES = {"memory": MemoryCatalogues, "sqlite": SqliteCatalogues}
 POSTGRESQL = "postgresql"
 MOVING = "moving"

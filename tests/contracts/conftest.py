@@ -14,12 +14,12 @@ from image_service.imaging.pool import WorkerPool
 from tests.contracts.adapters import (
     CATALOGUES,
     MOVING,
+    NEED_S3,
     POSTGRESQL,
     STORES,
     MovingCatalogues,
     PostgresCatalogues,
     Process,
-    S3Stores,
 )
 
 _MOVING_EACH_TIME = ("test_catalogue.py", "test_catalogue_quotas.py")
@@ -56,8 +56,8 @@ def catalogue(catalogues: Any) -> Catalogue:
 @pytest.fixture(params=sorted(STORES))
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Processes on one store."""
-    if request.param == "s3":
-        return S3Stores(tmp_path, request.getfixturevalue("seaweed"))
+    if request.param in NEED_S3:
+        return STORES[request.param](tmp_path, request.getfixturevalue("seaweed"))
     return STORES[request.param](tmp_path)
 
 

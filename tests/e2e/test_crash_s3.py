@@ -11,7 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.crash_checks import Objects
+from image_service.settings_s3 import LOCAL
+from image_service.storage import LeaseBook
+from image_service.storage.move import Move
+from tests.e2e.crash_checks import Folder, Objects
 from tests.e2e.test_crash import (
     LONG,
     SHORT,
@@ -61,3 +64,32 @@ def test_a_living_process_keeps_its_uploads_through_twenty_kills(
     broker_uri: str, tmp_path: Path, in_bucket: dict[str, Any]
 ) -> None:
     crash_beside_another(plan(**LONG), broker_uri, tmp_path, **in_bucket)
+
+
+class InBoth(Objects):
+    """Originals that must be in a bucket and in a folder."""
+
+    def __init__(self, objects: Objects, folder: Folder) -> None:
+        self._objects, self._folder = objects, folder
+
+    def names(self) -> set[str]:
+        there, here = self._objects.names(), self._folder.names()
+        return (there & here) | {f"{name}, in one place" for name in there ^ here}
+
+    def read(self, name: str) -> bytes:
+        data = self._objects.read(name)
+        return data if data == self._folder.read(name) else b""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_kills_while_originals_are_in_two_places(
+    broker_uri: str, tmp_path: Path, in_bucket: dict[str, Any]
+) -> None:
+    state = tmp_path / "uploads" / ".state"
+    state.mkdir(parents=True)
+    places = (in_bucket["environment"]["IMAGE_SERVICE_S3_ORIGINALS"], LOCAL)
+    Move(state, places, LeaseBook(state / "leases")).begin()
+    in_bucket["environment"]["IMAGE_SERVICE_ORIGINALS_ALSO"] = LOCAL
+    in_bucket["kept"] = InBoth(in_bucket["kept"], Folder(tmp_path / "uploads"))
+    crash_alone(plan(**LONG), broker_uri, tmp_path, **in_bucket)

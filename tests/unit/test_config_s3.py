@@ -69,6 +69,25 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ({"s3_originals": "", "url_redirect": True}, "needs s3_originals"),
         ({"s3_originals": "", "s3_archive": "s3://cold"}, "needs s3_originals"),
         ({"s3_timeout_s": 0}, "s3_timeout_s"),
+        ({"originals_also": "s3://bucket/a/b"}, "originals_also.*where originals are anyway"),
+        ({"originals_also": "s3://bucket/a/b/"}, "where originals are anyway"),
+        ({"s3_originals": "", "originals_also": "local"}, "local, where originals are anyway"),
+        ({"originals_also": "uploads"}, "originals_also.*or be local"),
+        ({"originals_also": "local", "accel_prefix": "/_files"}, "take it out until then"),
+        (
+            {"s3_originals": "", "originals_also": "s3://bucket/c", "accel_prefix": "/_files"},
+            "take it out until then",
+        ),
+        ({"originals_also": "s3://other/x", "s3_archive": "s3://cold"}, "unarchive --all"),
+        ({"originals_also": "s3://other/x", "archive_dir": "/mnt/cold"}, "s3_archive"),
+        (
+            {"s3_originals": "", "originals_also": "s3://bucket/c", "s3_archive": "s3://bucket/c"},
+            "another bucket",
+        ),
+        (
+            {"s3_originals": "", "originals_also": "s3://bucket/c", "url_redirect": True},
+            "needs s3_originals",
+        ),
         ({"s3_addressing": "host"}, "s3_addressing"),
     ],
 )
@@ -79,6 +98,28 @@ def test_what_cannot_be_meant_is_told_and_no_secret_with_it(
         settings(**config)
     assert re.search(told, str(caught.value))
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "places"),
+    [
+        ({}, ("s3://bucket/a/b",)),
+        ({"s3_originals": ""}, ("local",)),
+        ({"originals_also": " local "}, ("s3://bucket/a/b", "local")),
+        ({"s3_originals": "", "originals_also": "s3://bucket/c/"}, ("local", "s3://bucket/c")),
+        ({"originals_also": "s3://other"}, ("s3://bucket/a/b", "s3://other")),
+    ],
+)
+def test_originals_may_be_in_two_places(config: dict[str, Any], places: tuple[str, ...]) -> None:
+    assert settings(**config).places == places
+
+
+def test_while_they_move_each_place_has_its_archive() -> None:
+    made = settings(originals_also="local", archive_dir="/mnt/cold", s3_archive="s3://cold")
+    assert made.has_files
+    assert made.buckets == ("s3://bucket/a/b",)
+    back = settings(s3_originals="", originals_also="s3://bucket/c", s3_archive="s3://cold")
+    assert back.buckets == ("s3://bucket/c",)
 
 
 def test_settings_come_before_environment_and_files(

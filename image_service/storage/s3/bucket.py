@@ -7,7 +7,7 @@ replaced: clients in Python wait for locks of the standard library's modules, wh
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from .ranged import CutShort, Part, RangedFile
 _PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 4
 _LISTED_AT_ONCE = 1000
+_LISTED_IN_VAIN = 2000
 _PROBES = ".probe/"
 _SHA256 = "sha256"
 
@@ -155,6 +156,24 @@ class Bucket:
                 return
             for meta in some:
                 yield Listed(meta["path"], meta["size"], meta["last_modified"])
+
+    def among(self, keys: Collection[str]) -> set[str]:
+        """Return those of some keys that there are objects of; they are best near each other."""
+        if not keys:
+            return set()
+        wanted, first, last = set(keys), min(keys), max(keys)
+        found: set[str] = set()
+        spare = _LISTED_IN_VAIN + len(wanted)
+        for listed in self.listed(after=first[:-1]):
+            if listed.key > last:
+                break
+            if listed.key in wanted:
+                found.add(listed.key)
+                continue
+            spare -= 1
+            if not spare:  # rather one by one
+                return found | {key for key in wanted if key > listed.key and self.has(key)}
+        return found
 
     def copy(self, key: str, to: str) -> None:
         """Have the server copy an object."""

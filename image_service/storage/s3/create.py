@@ -16,9 +16,14 @@ from .store import S3Store
 from .variants import LONGEST_WAIT_S, SharedVariants
 
 
-def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
-    """Return the store of a process. Raises: StorageUnavailable where it cannot even be asked."""
-    bucket, access = open_bucket(settings), Access.of(settings)
+def create_s3_store(settings: Settings, journal: Journal, place: str = "") -> S3Store:
+    """Return the store of a process.
+
+    Args: place: which of the buckets that originals are in, s3_originals for "".
+    Raises: StorageUnavailable where it cannot even be asked.
+    """
+    access = Access.of(settings)
+    bucket = Bucket(BucketUrl.parse(place or settings.s3_originals), access)
     archive = Bucket(BucketUrl.parse(settings.s3_archive), access) if settings.s3_archive else None
     return S3Store(
         bucket,
@@ -37,18 +42,12 @@ def share_variants(settings: Settings, near: LocalVariants) -> LocalVariants | S
     return SharedVariants(near, Bucket(BucketUrl.parse(settings.s3_variants), access))
 
 
-def open_bucket(settings: Settings) -> Bucket:
-    """Return the bucket of the originals; nothing is asked of it yet."""
-    return Bucket(BucketUrl.parse(settings.s3_originals), Access.of(settings))
-
-
 def check_buckets(settings: Settings) -> None:
     """See whether the buckets are there, and can be listed, written, read and cleared.
 
     Raises: StorageFull, StorageUnavailable.
     """
-    access = Access.of(settings)
-    for url in filter(None, (settings.s3_originals, settings.s3_archive, settings.s3_variants)):
-        bucket = Bucket(BucketUrl.parse(url), access)
+    for url in (*settings.buckets, *filter(None, [settings.s3_archive, settings.s3_variants])):
+        bucket = Bucket(BucketUrl.parse(url), Access.of(settings))
         bucket.check_listing()
         bucket.check()

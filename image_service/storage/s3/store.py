@@ -42,6 +42,8 @@ _LOCKS = 64
 class S3Store:
     """A BlobStore on object storage. Its methods block: see `off_hub.OffHub`."""
 
+    lists_in_order = True
+
     def __init__(
         self,
         bucket: Bucket,
@@ -82,8 +84,15 @@ class S3Store:
         for name in self._named(DAMAGED):
             self._marks.add(Mark.GONE, name)
 
-    def put(self, name: str, data: bytes, label: bytes = b"") -> bytes:
-        """See BlobStore.put."""
+    def put(
+        self,
+        name: str,
+        data: bytes,
+        label: bytes = b"",
+        *,
+        is_known: bool = False,  # noqa: ARG002
+    ) -> bytes:
+        """See BlobStore.put. No object is ever there in part."""
         key, digest = self._key(name), hashlib.sha256(data).digest()
         if name in self._active or name in self._left:
             raise StorageUnavailable("File exists")
@@ -116,11 +125,12 @@ class S3Store:
                 self._journal.end(name)
             self._release(name)
 
-    def doubt(self, name: str) -> None:
-        """See BlobStore.doubt."""
+    def doubt(self, name: str) -> bool:
+        """See BlobStore.doubt. What is not there can be settled, too: it takes no look."""
         self._key(name)
         self._begin(name)
         self._marks.add(Mark.GONE, name)
+        return True
 
     def remove(self, name: str) -> None:
         """See BlobStore.remove."""
@@ -218,6 +228,27 @@ class S3Store:
         """See BlobStore.unshelve."""
         self._bucket.remove([TRASH + self._key(name)])
         self._marks.remove(Mark.TRASHED, name)
+
+    def is_shelved(self, name: str) -> bool:
+        """See BlobStore.is_shelved. As this machine knows."""
+        return self._marks.has(Mark.TRASHED, self._key(name))
+
+    def present(self, names: Collection[str]) -> set[str]:
+        """See MovableStore.present."""
+        archived = {name for name in names if self.is_archived(name)}
+        return archived | self._bucket.among(set(names) - archived)
+
+    def under_way(self) -> set[str]:
+        """See MovableStore.under_way."""
+        return self._journal.noted()
+
+    def drop(self, name: str) -> None:
+        """See MovableStore.drop. The image is as it was: nothing is marked."""
+        key = self._key(name)
+        self._archive.remove(name)
+        self._marks.remove(Mark.ARCHIVED, name)
+        # The bytes last: while they are there it is known that the rest may be, too.
+        self._bucket.remove([TRASH + key, Labels.FOLDER + key, key])
 
     def arrange(self, trashed: Collection[str], living: IdsAmong) -> None:
         """See BlobStore.arrange."""
