@@ -121,9 +121,15 @@ class Bucket:
 
     def open(self, key: str) -> RangedFile:
         """Open an object; its beginning is read."""
-        return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.retry_s)
+        return RangedFile(lambda start, stop: self.part(key, start, stop), self.retry_s)
 
-    def _part(self, key: str, start: int, stop: int) -> Part:
+    @property
+    def retry_s(self) -> float:
+        """For how long a read that broke off is tried again."""
+        return self._access.retry_s
+
+    def part(self, key: str, start: int, stop: int) -> Part:
+        """Return the bytes start..stop of an object, as they come."""
         with translated():
             try:
                 result = self._obs.get(self._store, key, options={"range": (start, stop)})

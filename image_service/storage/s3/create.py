@@ -9,6 +9,7 @@ from ..marks import Marks
 from .access import Access
 from .archive import BucketArchive
 from .bucket import Bucket
+from .readers import Readers
 from .store import S3Store
 
 
@@ -20,6 +21,7 @@ def create_s3_store(settings: Settings, journal: Journal) -> S3Store:
         bucket,
         journal,
         Marks(settings.state_path / "s3"),
+        Readers(settings.state_path / "s3" / "reading"),
         archive=BucketArchive(bucket, archive, settings.s3_archive_class),
         grace_s=settings.s3_timeout_s,
     )
