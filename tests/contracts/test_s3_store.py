@@ -412,6 +412,22 @@ def test_everything_of_a_removed_blob_goes(store: S3Store, stores: S3Stores) -> 
     assert list(stores.bucket.listed()) == []
 
 
+def test_a_probe_that_was_left_goes_in_time(
+    stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datetime as dt
+
+    from image_service.storage.s3 import bucket
+
+    stores.bucket.put(".probe/of-the-dead", b"x")
+    name = settled(stores.start().adapter)
+    stores.bucket.check_listing()
+    assert [each.key for each in stores.bucket.listed()] == [".probe/of-the-dead", name]
+    monkeypatch.setattr(bucket, "_OLD", dt.timedelta(seconds=-5))
+    stores.bucket.check_listing()
+    assert [each.key for each in stores.bucket.listed()] == [name]
+
+
 def test_what_was_brought_back_leaves_the_archive_in_time(
     store: S3Store, stores: S3Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:

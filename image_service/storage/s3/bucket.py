@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from ...domain.blocks import BLOCK_BYTES
@@ -23,6 +23,8 @@ _PART_BYTES = 8 * 1024 * 1024
 _PARTS_AT_ONCE = 4
 _LISTED_AT_ONCE = 1000
 _PROBES = ".probe/"
+# Of clocks that differ, too: nobody else's probe is to be taken away before it was read.
+_OLD = timedelta(hours=1)
 _SHA256 = "sha256"
 
 
@@ -185,8 +187,14 @@ class Bucket:
             self.remove([key])
 
     def check_listing(self) -> None:
-        """See whether the bucket is there and may be listed."""
-        next(self.listed(_PROBES), None)
+        """See whether the bucket is there and may be listed.
+
+        Probes are listed, and those removed that killed processes left long ago.
+        """
+        before = datetime.now(timezone.utc) - _OLD
+        old = [probe.key for probe in self.listed(_PROBES) if probe.modified < before]
+        if old:
+            self.remove(old)
 
 
 def _chunks(result: Any) -> Iterator[bytes]:
