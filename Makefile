@@ -3,9 +3,12 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 ARGS ?=
+ENGINES ?= s3+postgresql
+ENGINE_TESTS := tests/component tests/e2e/test_crash.py tests/e2e/test_killed_at_each_call.py \
+	tests/e2e/test_killed_before_the_reply.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo first-picture shell test cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test test-engines cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +33,9 @@ shell: venv ## nameko shell on the running service
 
 test: venv ## run the tests (ARGS="-k upload" for some of them)
 	@$(VENV_PYTHON) -m scripts.run_tests $(ARGS)
+
+test-engines: venv ## run component tests and crash suites on S3 and PostgreSQL
+	@TEST_ENGINES=$(ENGINES) $(VENV_PYTHON) -m scripts.run_tests $(ENGINE_TESTS) $(ARGS)
 
 cov: venv ## run the tests and show what they do not reach
 	@$(VENV_PYTHON) -m scripts.run_tests --cov=image_service --cov-branch --cov-report=term-missing $(ARGS)

@@ -10,10 +10,13 @@ import eventlet  # noqa: E402
 
 eventlet.monkey_patch()
 
+import contextlib  # noqa: E402
 import os  # noqa: E402
+import secrets  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
 
 import pytest  # noqa: E402
 
@@ -21,6 +24,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not pu
 
 from scripts import amqp, postgres, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
+from tests.contracts.adapters import PostgresCatalogues  # noqa: E402
+from tests.engines import (  # noqa: E402
+    POSTGRESQL,
+    S3,
+    Engines,
+    in_soak,
+    reason_to_skip,
+    run_on,
+)
 from tests.promises import marks_of  # noqa: E402
 from tests.s3 import SeaweedServer  # noqa: E402
 
@@ -28,11 +40,32 @@ TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run some modules on several engines."""
+    test = f"{_path_of(metafunc.definition)}::{metafunc.function.__name__}"
+    if "engines" in metafunc.fixturenames and len(all_of_them := run_on(test)) > 1:
+        in_time = [
+            pytest.param(each, marks=pytest.mark.soak if each in in_soak(test) else ())
+            for each in all_of_them
+        ]
+        metafunc.parametrize("engines", in_time, indirect=True, ids=str, scope="module")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of each promise."""
+    """Mark the tests of each promise, and those that are not for the engines they would run on."""
     for item in items:
-        for mark in marks_of(item.path.relative_to(TESTS).as_posix()):
+        path = _path_of(item)
+        for mark in marks_of(path):
             item.add_marker(mark)
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        test = f"{path}::{getattr(item, 'originalname', item.name)}"
+        engines = parameters.get("engines") or run_on(test)[0]
+        if reason := reason_to_skip(test, engines):
+            item.add_marker(pytest.mark.skip(reason=f"{engines}: {reason}"))
+
+
+def _path_of(item: pytest.Item | pytest.FunctionDefinition) -> str:
+    return item.path.relative_to(TESTS).as_posix()
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +117,34 @@ def postgres_server() -> Iterator[postgres.Server]:
     """A private PostgreSQL."""
     with postgres.private_server() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def engines(request: pytest.FixtureRequest) -> Engines:
+    """What keeps originals and the catalogue: see tests.engines."""
+    one: Engines = getattr(request, "param", None) or run_on(_path_of(request.node))[0]
+    return one
+
+
+@pytest.fixture(scope="module")
+def new_store(
+    request: pytest.FixtureRequest, engines: Engines
+) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Return where one more store is, as settings: in a bucket, a database, or upload_dir alone."""
+    with contextlib.ExitStack() as stack:
+
+        def new() -> dict[str, Any]:
+            told: dict[str, Any] = {}
+            if engines.store == S3:
+                bucket = request.getfixturevalue("seaweed")
+                told.update(bucket.settings(f"{secrets.token_hex(6)}/uploads"))
+            if engines.catalogue == POSTGRESQL:
+                made = PostgresCatalogues(request.getfixturevalue("postgres_server"))
+                stack.callback(made.stop)
+                told["catalogue_url"] = made.url
+            return told
+
+        yield new
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,24 +13,8 @@ import pytest
 from tests.component import conformity
 from tests.component.harness import RawCaller, Service, delete_queues
 from tests.component.sight import Lines
-from tests.contracts.adapters import POSTGRESQL, PostgresCatalogues
-
-
-@pytest.fixture(scope="session")
-def new_catalogue(request: pytest.FixtureRequest) -> Callable[[], dict[str, Any]]:
-    """Return the settings of a catalogue for one more service: SQLite's, which are none.
-
-    With TEST_CATALOGUE=postgresql in the environment all component tests run on PostgreSQL.
-    """
-
-    def new() -> dict[str, Any]:
-        if os.environ.get("TEST_CATALOGUE") != POSTGRESQL:
-            return {}
-        server = request.getfixturevalue("postgres_server")
-        return {"catalogue_url": PostgresCatalogues(server, is_empty=True).url}
-
-    return new
-
+from tests.engines import LOCAL, Engines
+from tests.s3 import FaultyLine, refusal
 
 conformity.watch()
 
@@ -53,12 +36,12 @@ def _running(uri: str, upload_dir: Path, **settings: Any) -> Service:
 def service(
     broker_uri: str,
     tmp_path_factory: pytest.TempPathFactory,
-    new_catalogue: Callable[[], dict[str, Any]],
+    new_store: Callable[[], dict[str, Any]],
 ) -> Iterator[Service]:
     """A service that the tests of a module share; they leave it as they found it."""
     delete_queues(broker_uri)
     folder = tmp_path_factory.mktemp("shared") / "uploads"
-    running = _running(broker_uri, folder, **new_catalogue())
+    running = _running(broker_uri, folder, **new_store())
     yield running
     running.stop()
     kombu.pools.reset()
@@ -66,7 +49,7 @@ def service(
 
 @pytest.fixture
 def make_service(
-    broker_uri: str, tmp_path: Path, new_catalogue: Callable[[], dict[str, Any]]
+    broker_uri: str, tmp_path: Path, new_store: Callable[[], dict[str, Any]]
 ) -> Iterator[Callable[..., Service]]:
     """Start services with settings of one's own; all are stopped in the end.
 
@@ -74,19 +57,32 @@ def make_service(
     """
     delete_queues(broker_uri)
     made: list[Service] = []
-    catalogues: dict[Path, dict[str, Any]] = {}
+    stores: dict[Path, dict[str, Any]] = {}
 
     def make(*, uri: str = broker_uri, upload_dir: Path | None = None, **settings: Any) -> Service:
         folder = upload_dir or tmp_path / "uploads"
-        if folder not in catalogues:  # those on one folder share it
-            catalogues[folder] = new_catalogue()
-        made.append(Service(uri, folder, **{**catalogues[folder], **settings}))
+        if folder not in stores:  # those on one folder share it
+            stores[folder] = new_store()
+        made.append(Service(uri, folder, **{**stores[folder], **settings}))
         return made[-1].start()
 
     yield make
     for one in made:
         one.stop()
     kombu.pools.reset()
+
+
+@pytest.fixture
+def full_store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[dict[str, Any]]:
+    """Settings that leave a store no room for originals: a disk's end, or a bucket's own quota."""
+    if engines.store == LOCAL:
+        yield {"min_free_bytes": 2**60}
+        return
+    line = FaultyLine(request.getfixturevalue("seaweed").port)
+    full = refusal("403 Forbidden", "QuotaExceeded")
+    line.answer = lambda head: full if head.startswith(b"PUT") and b"/img_" in head else None
+    yield {"s3_endpoint_url": line.endpoint_url}
+    line.close()
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from nameko.standalone.rpc import ClusterRpcProxy
 from image_service.application import Application
 from image_service.dependencies import Core
 from image_service.service import ImageService
+from image_service.storage.s3 import open_bucket
 from scripts.rabbitmq import free_ports
+from tests.originals import Folder, Objects, left_of_images
 
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
 CALL_TIMEOUT_S = 20
@@ -103,10 +105,20 @@ class Service:
         assert reply["success"], reply
         return reply
 
+    @property
+    def originals(self) -> Folder | Objects:
+        """The originals as they are kept, in files or in a bucket."""
+        if self.config.get("s3_originals"):
+            return Objects(open_bucket(self.app.settings))
+        return Folder(self.upload_dir)
+
     def stored(self) -> list[str]:
-        """Return the names of all files of originals, provisional ones included."""
-        names = [path.name for path in self.upload_dir.iterdir() if path.is_file()]
-        return names + [path.name for path in (self.upload_dir / ".tmp").iterdir()]
+        """Return the names of all originals, provisional ones included."""
+        return sorted(self.originals.names())
+
+    def left_of_images(self) -> list[str]:
+        """Return everything that is there because of an image."""
+        return [*left_of_images(self.upload_dir), *self.originals.names()]
 
     def http(self, timeout: float = 10) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("localhost", self.port, timeout=timeout)

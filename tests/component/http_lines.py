@@ -22,6 +22,7 @@ def free_slots(service: Service) -> int:
 
 
 def open_originals(service: Service) -> list[str]:
+    """Return the files that are held open of originals, or for the sake of those in a bucket."""
     gc.collect()
     found = []
     for fd in Path("/proc/self/fd").iterdir():

@@ -20,9 +20,12 @@ from tests.component.test_redelivery import upload_body
 
 
 @pytest.fixture
-def service(broker: brokers.Broker, tmp_path: Any) -> Iterator[Service]:
+def service(
+    broker: brokers.Broker, tmp_path: Any, new_store: Callable[[], dict[str, Any]]
+) -> Iterator[Service]:
     delete_queues(broker.uri)
-    running = Service(broker.uri, tmp_path / "uploads", upload_concurrency=2).start()
+    folder = tmp_path / "uploads"
+    running = Service(broker.uri, folder, upload_concurrency=2, **new_store()).start()
     yield running
     running.stop()
     kombu.pools.reset()

@@ -35,8 +35,13 @@ MakeImages = Callable[..., ImageApi]
 
 
 @pytest.fixture(scope="module")
-def real_service(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(broker_uri, tmp_path_factory.mktemp("client") / "uploads", **SETTINGS)
+def real_service(
+    broker_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_store: Callable[[], dict[str, Any]],
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("client") / "uploads"
+    running = Service(broker_uri, folder, **SETTINGS, **new_store())
     running.start()
     yield running
     running.stop()

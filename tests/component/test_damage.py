@@ -1,4 +1,4 @@
-"""Bytes that changed on disk: never served, by no way of reading, and found."""
+"""Bytes that changed where they are kept: never served, by no way of reading, and found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -17,6 +16,7 @@ from image_service.domain.blocks import BLOCK_BYTES
 from image_service.testing import png
 from tests.component.harness import Service, wait_until
 from tests.component.variants import path, problem
+from tests.originals import Originals
 
 
 def large_picture() -> bytes:
@@ -45,14 +45,14 @@ def damaged(service: Service) -> str:
     assert 3 * BLOCK_BYTES < len(DATA) < 4 * BLOCK_BYTES
     image_id = service.upload(DATA)["imageId"]
     assert service.get(f"/images/{image_id}")[1] == DATA
-    flip(service.upload_dir / f"{image_id}.png", AT)
+    flip(service.originals, f"{image_id}.png", AT)
     return image_id
 
 
-def flip(file: Path, at: int) -> None:
-    data = bytearray(file.read_bytes())
+def flip(originals: Originals, name: str, at: int) -> None:
+    data = bytearray(originals.read(name))
     data[at] ^= 1
-    file.write_bytes(data)
+    originals.write(name, bytes(data))
 
 
 def get_range(service: Service, image_id: str, start: int, stop: int) -> tuple[int, bytes]:
@@ -100,7 +100,7 @@ def test_the_scrub_finds_it_and_health_tells(service: Service, damaged: str) -> 
     assert health["imageIds"] == [damaged]
     answer, body = service.get(f"/images/{damaged}")
     assert problem(answer, body)[:2] == (500, "image_damaged")
-    assert (service.upload_dir / ".damaged" / f"{damaged}.png").exists()
+    assert f".damaged/{damaged}.png" in service.stored()
     assert service.get(f"/images/{sound}")[1] == DATA
 
 
@@ -109,8 +109,8 @@ def test_metrics_tell_what_is_stored_and_how_it_was_verified(
 ) -> None:
     service = make_service(scrub_bytes_per_s=10**9, sweep_interval_s=0.2, quota_bytes=10**9)
     images = [service.upload(png((8, 6), seed=n), "a.png")["imageId"] for n in range(3)]
-    path = service.upload_dir / f"{images[0]}.png"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    name = f"{images[0]}.png"
+    service.originals.write(name, service.originals.read(name)[:-1] + b"x")
 
     def metrics() -> dict[tuple[str, ...], float]:
         answer, body = service.get("/metrics")

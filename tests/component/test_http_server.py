@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
-import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import eventlet
 import psutil
@@ -30,14 +30,22 @@ IDLE_S = 0.6
 
 
 @pytest.fixture(scope="module")
-def service(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    broker_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_store: Callable[[], dict[str, Any]],
+) -> Iterator[Service]:
     """A service that loses patience soon."""
     from tests.component.harness import delete_queues
 
     delete_queues(broker_uri)
     folder = tmp_path_factory.mktemp("http")
     running = Service(
-        broker_uri, folder / "uploads", http_idle_timeout_s=IDLE_S, http_max_connections=40
+        broker_uri,
+        folder / "uploads",
+        http_idle_timeout_s=IDLE_S,
+        http_max_connections=40,
+        **new_store(),
     ).start()
     yield running
     running.stop()
@@ -265,7 +273,7 @@ def test_a_file_that_shrinks_while_it_is_sent_cuts_the_connection(service: Servi
     with connected(service, receive_bytes=4096) as sock:
         sock.sendall(request(f"/images/{image_id}"))
         assert sock.recv(1000)
-        os.truncate(service.upload_dir / f"{image_id}.png", BIG_BYTES // 2)
+        service.originals.cut(f"{image_id}.png", BIG_BYTES // 2)
         sock.sendall(request("/healthz"))
         received = receive_all(sock)
     assert len(received) < BIG_BYTES

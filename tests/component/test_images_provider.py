@@ -51,8 +51,13 @@ class ShopService:
 
 
 @pytest.fixture(scope="module")
-def owned(broker_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(broker_uri, tmp_path_factory.mktemp("shop") / "uploads", owner_key="user_id")
+def owned(
+    broker_uri: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_store: Callable[[], dict[str, Any]],
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("shop") / "uploads"
+    running = Service(broker_uri, folder, owner_key="user_id", **new_store())
     yield running.start()
     running.stop()
 

@@ -245,19 +245,20 @@ def test_a_deleted_image_is_not_found_even_with_a_matching_etag(service: Service
 @pytest.mark.parametrize("damage", ["removed", "shorter", "longer"])
 def test_a_file_changed_behind_our_back_is_a_damaged_image(service: Service, damage: str) -> None:
     stored = Stored(service, picture(), "a.png")
-    path = service.upload_dir / f"{stored.id}.png"
+    name = f"{stored.id}.png"
     try:
         if damage == "removed":
-            path.unlink()
+            service.originals.remove(name)
         else:
-            path.write_bytes(stored.data[:-1] if damage == "shorter" else stored.data + b"x")
+            other = stored.data[:-1] if damage == "shorter" else stored.data + b"x"
+            service.originals.write(name, other)
         for method in ("GET", "HEAD"):
             answer, body = service.get(stored.path, method=method)
             if method == "GET":
                 assert_problem(answer, body, 500, "image_damaged")
             assert answer.status == 500
     finally:
-        path.write_bytes(stored.data)
+        service.originals.write(name, stored.data)
     assert service.get(stored.path)[1] == stored.data
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,10 @@ def refusal(site: Site, **tls: Any) -> str:
     return str(line)
 
 
-def test_service_and_client_speak_over_it_pictures_and_all(site: Site, tmp_path: Path) -> None:
-    service = Service(site.uri, tmp_path / "uploads", AMQP_SSL=site.good).start()
+def test_service_and_client_speak_over_it_pictures_and_all(
+    site: Site, tmp_path: Path, new_store: Callable[[], dict[str, Any]]
+) -> None:
+    service = Service(site.uri, tmp_path / "uploads", AMQP_SSL=site.good, **new_store()).start()
     try:
         data = noise(300)
         assert len(data) > 128 * 1024  # a reply of its own connection

@@ -97,8 +97,11 @@ def vhost(node: rabbitmq.Node) -> Iterator[str]:
     kombu.pools.reset()
 
 
-def test_quorum_queues_carry_the_same_calls(vhost: str, tmp_path: Path) -> None:
-    service = Service(vhost, tmp_path / "uploads", rpc_queue_type="quorum").start()
+def test_quorum_queues_carry_the_same_calls(
+    vhost: str, tmp_path: Path, new_store: Callable[[], dict[str, Any]]
+) -> None:
+    folder = tmp_path / "uploads"
+    service = Service(vhost, folder, rpc_queue_type="quorum", **new_store()).start()
     try:
         image_id = service.upload(LARGE)["imageId"]
         with service.rpc() as rpc, service.rpc(serializer="json") as old:
@@ -133,7 +136,7 @@ def test_a_queue_of_the_other_type_is_told_with_what_to_do(vhost: str, tmp_path:
 
 
 def test_service_and_callers_need_no_more_rights_than_the_docs_say(
-    node: rabbitmq.Node, vhost: str, tmp_path: Path
+    node: rabbitmq.Node, vhost: str, tmp_path: Path, new_store: Callable[[], dict[str, Any]]
 ) -> None:
     name = vhost.rpartition("/")[2]
     for user, rights in (("images", SERVICE_RIGHTS), ("shop", CALLER_RIGHTS)):
@@ -145,7 +148,7 @@ def test_service_and_callers_need_no_more_rights_than_the_docs_say(
     of_caller = vhost.replace("guest:guest@", "shop:secret@")
     config = {"AMQP_URI": of_service}
     broker_check.check_broker(config, read_settings(config, tmp_path))
-    service = Service(of_service, tmp_path / "uploads").start()
+    service = Service(of_service, tmp_path / "uploads", **new_store()).start()
     try:
         with ImageClient(of_caller) as images:
             image = images.upload(LARGE, "a.png")
@@ -170,11 +173,14 @@ def test_the_page_has_the_rights_that_are_tested() -> None:
 
 
 def test_an_alarm_of_the_broker_holds_replies_up_and_loses_none(
-    node: rabbitmq.Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    node: rabbitmq.Node,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    new_store: Callable[[], dict[str, Any]],
 ) -> None:
     delete_queues(node.uri)
     held = Held(monkeypatch)
-    service = Service(node.uri, tmp_path / "uploads").start()
+    service = Service(node.uri, tmp_path / "uploads", **new_store()).start()
     try:
         with RawCaller(node.uri) as raw:
             raw.send(upload_body(picture()), "upload_image")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.component.harm import catalogue_away
 from tests.component.harness import Service, wait_until
 from tests.component.pictures import picture
 from tests.component.sight import Lines, read
@@ -64,14 +65,10 @@ def test_a_worker_lost_at_what_is_made_ahead_is_told_with_the_upload_that_caused
 
 def test_metrics_are_answered_while_the_store_is_away(make_service: Callable[..., Service]) -> None:
     service = make_service()
-    catalogue = service.upload_dir / ".state" / "catalogue.sqlite3"
     service.upload(DATA)
     assert read(service)("images") == 1
-    catalogue.rename(catalogue.with_suffix(".away"))
-    catalogue.mkdir()
-    told = read(service)
+    with catalogue_away(service):
+        told = read(service)
     assert told("check_passed", check="catalogue") == 0
     assert told("images") == 0
     assert told("rpc_requests_total", method="upload_image", code="ok") == 1
-    catalogue.rmdir()
-    catalogue.with_suffix(".away").rename(catalogue)

@@ -58,8 +58,8 @@ def test_where_all_is_read_only_nothing_is_uploaded(make_service: Make) -> None:
     assert service.upload(picture())["success"]
 
 
-def test_a_full_store_is_told(make_service: Make) -> None:
-    service = make_service(min_free_bytes=2**60)
+def test_a_full_store_is_told(make_service: Make, full_store: dict[str, Any]) -> None:
+    service = make_service(**full_store)
     assert code(post(service, form(picture()))) == (507, "storage_full")
     assert service.stored() == []
 

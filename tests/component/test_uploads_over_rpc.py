@@ -42,7 +42,7 @@ def test_every_form_of_the_bytes_arrives_exact(
             reply = rpc.upload_image(file=FORMS[form](data), filename="a.png")
         assert reply["success"], reply
         assert reply["metadata"]["checksum"] == checksum_of(data)
-        assert (service.upload_dir / f"{reply['imageId']}.png").read_bytes() == data
+        assert service.originals.read(f"{reply['imageId']}.png") == data
 
 
 @pytest.mark.parametrize("size_px", [10, 170])
@@ -59,7 +59,7 @@ def test_a_node_buffer_comes_without_any_python_client(
     assert reply["error"] is None
     assert reply["result"]["success"] is True
     assert reply["result"]["filename"] == "из Node.png"
-    assert (service.upload_dir / f"{reply['result']['imageId']}.png").read_bytes() == data
+    assert service.originals.read(f"{reply['result']['imageId']}.png") == data
 
 
 def test_msgpack_and_json_callers_get_the_same_reply(service: Service, raw: RawCaller) -> None:

@@ -44,6 +44,7 @@ from image_service.storage.move import Move, note_of
 from image_service.storage.pair import PairStore
 from image_service.storage.s3 import S3Store
 from image_service.storage.s3.archive import BucketArchive
+from image_service.storage.s3.readers import Readers
 from image_service.testing import (
     NOON_MS,
     MemoryCatalogue,
@@ -116,6 +117,7 @@ class S3Stores:
             self.bucket,
             journal,
             Marks(self.folder / "s3"),
+            Readers(self.folder / "s3" / "reading"),
             archive=BucketArchive(self.bucket, self.archive),
             grace_s=self.grace_s,
         )

@@ -14,6 +14,7 @@ from image_service.errors import InvalidImageId, StorageUnavailable
 from tests.contracts.adapters import Process, new_name
 
 DATA = bytes(range(256)) * 500
+LARGE = DATA * 20
 
 
 def knowing(*names: str) -> Callable[[Collection[str]], set[str]]:
@@ -58,14 +59,24 @@ def test_a_blob_can_be_read_before_it_is_settled_and_while_it_is_in_doubt(
     assert content(store, name) == content(other, name) == DATA
 
 
-def test_an_open_blob_is_seekable_and_stays_readable_when_removed(store: BlobStore) -> None:
-    name = settled(store)
-    with store.open(name) as file:
+@pytest.mark.parametrize("data", [DATA, LARGE], ids=["small", "large"])
+def test_an_open_blob_is_seekable_and_stays_readable_when_removed(
+    store: BlobStore, stores: Any, data: bytes
+) -> None:
+    name = settled(store, data)
+    other = stores.start().adapter
+    with store.open(name) as file, other.open(name) as of_another_process:
         store.remove(name)
+        assert not store.is_settled(name)
+        assert list(store.names()) == []
         file.seek(-10, 2)
-        assert file.read() == DATA[-10:]
+        assert file.read() == data[-10:]
         file.seek(5)
-        assert file.read(3) == DATA[5:8]
+        assert file.read(3) == data[5:8]
+        store.sweep(knowing())
+        assert of_another_process.read() == data
+    store.sweep(knowing())
+    assert content(store, name) is None
 
 
 def test_opening_what_is_not_there_raises_file_not_found(store: BlobStore) -> None:

@@ -11,7 +11,7 @@ import pytest
 from image_service.domain.ports import BlobStore
 from image_service.errors import InvalidImageId
 from tests.contracts.adapters import new_name
-from tests.contracts.test_blob_store import DATA, content, knowing, settled
+from tests.contracts.test_blob_store import DATA, LARGE, content, knowing, settled
 
 SHA = hashlib.sha256(DATA).digest()
 
@@ -37,6 +37,18 @@ def test_what_is_put_away_is_read_as_before_and_comes_back(store: BlobStore, sto
     assert not store.is_archived(name)
     assert content(store, name) == DATA
     assert store.is_settled(name)
+
+
+def test_who_is_reading_it_notices_nothing(store: BlobStore) -> None:
+    sha = hashlib.sha256(LARGE).digest()
+    name = settled(store, LARGE)
+    with store.open(name) as file:
+        assert store.put_away(name, sha)
+        assert file.read() == LARGE
+    with store.open(name) as file:
+        store.bring_back(name, sha)
+        assert file.read() == LARGE
+    assert not store.is_archived(name)
 
 
 def test_its_label_goes_with_it(store: BlobStore) -> None:

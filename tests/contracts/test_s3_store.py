@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from image_service import native
 from image_service.domain.blocks import CheckedFile, digests_of
 from image_service.domain.bucket_url import BucketUrl
 from image_service.errors import ImageDamaged, StorageFull, StorageUnavailable
@@ -354,6 +355,52 @@ def test_what_two_threads_are_at_is_not_settled_by_the_first(
     assert content(store, name) is None
 
 
+def test_readers_leave_no_locks_and_none_does_not_keep_anybody_from_reading(
+    store: S3Store, stores: S3Stores
+) -> None:
+    name = settled(store, LARGE)
+    locks = stores.folder / "s3" / "reading"
+    with store.open(name) as file, store.open(name) as again:
+        assert [path.name for path in locks.iterdir()] == [name]
+        assert file.read() == again.read() == LARGE
+    assert list(locks.iterdir()) == []
+    locks.rmdir()
+    locks.touch()
+    assert content(store, name) == LARGE
+    with pytest.raises(StorageUnavailable):
+        store.remove(name)
+    locks.unlink()
+    store.remove(name)
+    assert content(store, name) is None
+    assert list(locks.iterdir()) == []
+
+
+def test_who_opens_what_is_being_removed_finds_nothing(store: S3Store, line: FaultyLine) -> None:
+    name = settled(store, LARGE)
+    store.doubt(name)
+    begun = native.threading.Event()
+    may_go_on = native.threading.Event()
+
+    def held(head: bytes) -> None:
+        if head.startswith(b"POST"):
+            begun.set()
+            assert may_go_on.wait(10)
+
+    line.answer = held
+    found: list[bytes | None] = []
+    removing = native.threading.Thread(target=store.remove, args=(name,))
+    removing.start()
+    assert begun.wait(10)
+    reading = native.threading.Thread(target=lambda: found.append(content(store, name)))
+    reading.start()
+    reading.join(0.3)
+    assert found == [], "it waits for what becomes of it"
+    may_go_on.set()
+    reading.join(10)
+    removing.join(10)
+    assert found == [None]
+
+
 def test_everything_of_a_removed_blob_goes(store: S3Store, stores: S3Stores) -> None:
     first, second = settled(store), settled(store)
     for name in (first, second):
@@ -363,6 +410,22 @@ def test_everything_of_a_removed_blob_goes(store: S3Store, stores: S3Stores) -> 
     for name in (first, second):
         store.remove(name)
     assert list(stores.bucket.listed()) == []
+
+
+def test_a_probe_that_was_left_goes_in_time(
+    stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datetime as dt
+
+    from image_service.storage.s3 import bucket
+
+    stores.bucket.put(".probe/of-the-dead", b"x")
+    name = settled(stores.start().adapter)
+    stores.bucket.check_listing()
+    assert [each.key for each in stores.bucket.listed()] == [".probe/of-the-dead", name]
+    monkeypatch.setattr(bucket, "_OLD", dt.timedelta(seconds=-5))
+    stores.bucket.check_listing()
+    assert [each.key for each in stores.bucket.listed()] == [name]
 
 
 def test_what_was_brought_back_leaves_the_archive_in_time(

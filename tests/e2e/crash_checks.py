@@ -8,45 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from image_service.storage.s3 import Bucket
+import eventlet
+
 from tests.e2e.crash_caller import connected
 from tests.e2e.crash_driver import Campaign
+from tests.e2e.crash_ground import SWEEP_TIMEOUT_S, Ground
 from tests.e2e.crash_observer import fetch
-from tests.e2e.crash_pictures import checksum_in, is_whole
+from tests.e2e.crash_pictures import checksum_in, is_whole, pictures
+from tests.originals import Originals
 
 PAGE = 90
-SWEEP_TIMEOUT_S = 15.0
-NOT_IMAGES = {".state", ".cache"}
 
 
-class Folder:
-    """The originals in a directory."""
-
-    def __init__(self, upload_dir: Path) -> None:
-        self._dir = upload_dir
-
-    def names(self) -> set[str]:
-        found = (path.relative_to(self._dir) for path in self._dir.rglob("*") if path.is_file())
-        return {str(path) for path in found if path.parts[0] not in NOT_IMAGES}
-
-    def read(self, name: str) -> bytes:
-        return (self._dir / name).read_bytes()
-
-
-class Objects:
-    """The originals in a bucket, and whatever else is there."""
-
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-
-    def names(self) -> set[str]:
-        return {each.key for each in self._bucket.listed()}
-
-    def read(self, name: str) -> bytes:
-        return self._bucket.read(name)
-
-
-def broken_promises(campaign: Campaign, uri: str, kept: Folder | Objects) -> list[str]:
+def broken_promises(campaign: Campaign, uri: str, ground: Ground) -> list[str]:
     """Look at everything the service shows and keeps; return what is wrong, best first."""
     with connected(uri) as rpc:
         images = list(_listed(rpc))
@@ -56,7 +30,8 @@ def broken_promises(campaign: Campaign, uri: str, kept: Folder | Objects) -> lis
             *_refused_ones_are_not_there(campaign, images),
             *_observed_ones_were_whole(campaign),
             *_listed_ones_are_whole(rpc, images),
-            *_store_holds_just_these(kept, images),
+            *_store_holds_just_these(ground.kept, images),
+            *_nothing_is_in_doubt(ground),
             *_totals_are_the_sums(rpc, images),
         ]
 
@@ -129,7 +104,7 @@ def _listed_ones_are_whole(rpc: Any, images: list[dict[str, Any]]) -> Iterator[s
             yield f"{name}: GET gives {len(data)} bytes, not those that were sent"
 
 
-def _store_holds_just_these(kept: Folder | Objects, images: list[dict[str, Any]]) -> Iterator[str]:
+def _store_holds_just_these(kept: Originals, images: list[dict[str, Any]]) -> Iterator[str]:
     """Compare files with images; what dead processes left may take a moment to be cleared."""
     wanted = {i["imageId"] + Path(i["filename"]).suffix: i["filename"] for i in images}
     deadline = time.monotonic() + SWEEP_TIMEOUT_S
@@ -142,6 +117,15 @@ def _store_holds_just_these(kept: Folder | Objects, images: list[dict[str, Any]]
     for name in sorted(files & set(wanted)):
         if not is_whole(wanted[name], kept.read(name)):
             yield f"{name} holds other bytes than were sent"
+
+
+def _nothing_is_in_doubt(ground: Ground) -> Iterator[str]:
+    """No name waits for a sweep that never comes to it."""
+    deadline = time.monotonic() + SWEEP_TIMEOUT_S
+    while (names := ground.in_doubt()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    for name in sorted(names):
+        yield f"{name} is still noted as provisional {SWEEP_TIMEOUT_S:.0f} s after the start"
 
 
 def _totals_are_the_sums(rpc: Any, images: list[dict[str, Any]]) -> Iterator[str]:
@@ -163,3 +147,22 @@ def _totals_are_the_sums(rpc: Any, images: list[dict[str, Any]]) -> Iterator[str
     ):
         if found != wanted:
             yield f"{what} is {found}, the listed images make {wanted}"
+
+
+def images_in(uri: str) -> int:
+    """Return how many images there are, as the service tells."""
+    with connected(uri) as rpc:
+        return int(rpc.image_service.get_storage_info()["totalFiles"])
+
+
+def uploads_at_once(uri: str, count: int) -> Counter[str]:
+    """Upload so many at the same time; return how many were stored, and refused with which code."""
+
+    def upload(number: int) -> str:
+        filename, data = next(pictures(f"at once {number}"))
+        with connected(uri) as rpc:
+            reply = rpc.image_service.upload_image(data, filename)
+        return "stored" if reply["success"] else str(reply["error"]["code"])
+
+    uploads = [eventlet.spawn(upload, number) for number in range(count)]
+    return Counter(each.wait() for each in uploads)

@@ -47,10 +47,11 @@ class ServiceProcess:
         }
         self._child: Child | None = None
 
-    def start(self) -> None:
+    def start(self, **environment: str) -> None:
         """Start the process; `wait_until_ready` is the other half."""
         program = Path(sys.executable).with_name("image-service")
-        self._child = Child([str(program), "serve", "--config", str(CONFIG)], self._env, self._log)
+        command = [str(program), "serve", "--config", str(CONFIG)]
+        self._child = Child(command, self._env | environment, self._log)
 
     def wait_until_ready(self) -> None:
         """Return once /readyz answers 200. Raises: CrashError."""

@@ -25,7 +25,49 @@ from tests.contracts.adapters import (
 from tests.s3 import SeaweedServer
 
 
-class Shop:
+class Commands:
+    """image-service on a store. config: its config.yaml."""
+
+    config: Path
+
+    def verify(self, *options: str) -> tuple[int, str, str]:
+        return self.run("verify", "--config", str(self.config), *options)
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        """Run image-service in this process; return its exit code and what it printed."""
+        ended = CliRunner().invoke(main, words)
+        if ended.exception and not isinstance(ended.exception, SystemExit):
+            raise ended.exception
+        return ended.exit_code, ended.stdout, ended.stderr
+
+    def run_apart(self, *words: str) -> tuple[int, str, str]:
+        """Run the program itself; return the same."""
+        program = Path(sys.executable).with_name("image-service")
+        ended = subprocess.run(
+            [program, *words], capture_output=True, text=True, cwd=ROOT, check=False
+        )
+        return ended.returncode, ended.stdout, ended.stderr
+
+    def found(self, *options: str) -> tuple[int, dict[str, Any]]:
+        code, out, _ = self.verify("--json", *options)
+        return code, json.loads(out)
+
+
+def manager_of(store: Any, catalogue: Any) -> StorageManager:
+    """Return a manager that decodes in this process."""
+    return StorageManager(
+        store,
+        catalogue,
+        InlineEngine(),
+        FixedClock(),
+        MemoryVariants(),
+        max_upload_bytes=10**6,
+        idempotency_window_s=1,
+        trash_retention_days=1,
+    )
+
+
+class Shop(Commands):
     """A folder with a store that was filled by the manager, and no service running on it."""
 
     def __init__(
@@ -44,16 +86,7 @@ class Shop:
         self.catalogues = PostgresCatalogues(server) if server else self._sqlite(folder)
         self._processes = stores.start(), self.catalogues.start()
         self.store, self.catalogue = (each.adapter for each in self._processes)
-        self.manager = StorageManager(
-            self.store,
-            self.catalogue,
-            InlineEngine(),
-            FixedClock(),
-            MemoryVariants(),
-            max_upload_bytes=10**6,
-            idempotency_window_s=1,
-            trash_retention_days=1,
-        )
+        self.manager = manager_of(self.store, self.catalogue)
         self.config = folder / "config.yaml"
         self.archive = stores.archive
         self.write_config(folder)
@@ -92,28 +125,6 @@ class Shop:
         self.catalogue.close()
         for each in self._processes:
             each.kill()
-
-    def verify(self, *options: str) -> tuple[int, str, str]:
-        return self.run("verify", "--config", str(self.config), *options)
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """Run image-service in this process; return its exit code and what it printed."""
-        ended = CliRunner().invoke(main, words)
-        if ended.exception and not isinstance(ended.exception, SystemExit):
-            raise ended.exception
-        return ended.exit_code, ended.stdout, ended.stderr
-
-    def run_apart(self, *words: str) -> tuple[int, str, str]:
-        """Run the program itself; return the same."""
-        program = Path(sys.executable).with_name("image-service")
-        ended = subprocess.run(
-            [program, *words], capture_output=True, text=True, cwd=ROOT, check=False
-        )
-        return ended.returncode, ended.stdout, ended.stderr
-
-    def found(self, *options: str) -> tuple[int, dict[str, Any]]:
-        code, out, _ = self.verify("--json", *options)
-        return code, json.loads(out)
 
 
 def flip_a_bit(file: Path, chance: random.Random) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_killed_at_each_call import CALLS, WORKS, Place, needs_strace
+from tests.e2e.test_killed_at_each_call import CALLS, WORKS, Place
+from tests.e2e.tracing import needs_strace
 
 # A command line tells in its exit code what a manager raises.
 WORKS_OF_MANAGER = sorted(name for name, work in WORKS.items() if "shop.run" not in work)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,40 @@ import pytest
 from nameko.standalone.rpc import ClusterRpcProxy
 
 from image_service.testing import png
+from tests.component.harness import delete_queues, wait_until
+from tests.e2e.crash_ground import SWEEP_TIMEOUT_S, Ground, ground_of
 from tests.e2e.processes import Site
-from tests.e2e.test_killed_at_each_call import needs_strace
+from tests.e2e.tracing import needs_strace, traced
+from tests.engines import LOCAL, S3, Engines
+from tests.originals import left_of_images
 
 DATA = png((40, 30), seed=4)
-# What comes behind the commit and before the reply: the file gets its final name, or goes.
-UPLOADED, DELETED = "rename", "unlink"
+# What comes behind the commit and before the reply: the file gets its final name, or goes; of what
+# is in a bucket the machine's own marks are taken away.
+UPLOADED = {LOCAL: "rename", S3: "unlink"}
+DELETED = "unlink"
 
 
 @pytest.fixture
-def site(tmp_path: Path, broker_uri: str) -> Site:
+def ground(
+    engines: Engines, new_store: Callable[[], dict[str, Any]], tmp_path: Path, broker_uri: str
+) -> Ground:
     needs_strace()
-    return Site(tmp_path / "site", broker_uri)
+    delete_queues(broker_uri)
+    return ground_of(engines, tmp_path / "site", new_store())
+
+
+@pytest.fixture
+def site(ground: Ground, broker_uri: str) -> Site:
+    made = Site(ground.folder, broker_uri)
+    made.environment |= ground.environment
+    return made
+
+
+def only_left(ground: Ground, *names: str) -> None:
+    """See that just these are there of all originals, once a dead process's are cleared up."""
+    wait_until(lambda: ground.kept.names() == set(names), SWEEP_TIMEOUT_S, "something is left")
+    wait_until(lambda: not ground.in_doubt(), SWEEP_TIMEOUT_S, "something is left in doubt")
 
 
 @contextlib.contextmanager
@@ -54,18 +75,10 @@ class Call(threading.Thread):
 def doomed(site: Site, call: str) -> Iterator[subprocess.Popen[bytes]]:
     """A service that is killed when it next makes this call."""
     process = site.start()
-    words = ["strace", "-f", "-qq", "-o", "/dev/null", "-p", str(process.pid)]
     try:
         site.wait_until_ready(process)
-        tracer = subprocess.Popen([*words, "-e", f"inject={call}:signal=KILL:when=1"])
-        status = Path(f"/proc/{process.pid}/task").glob("*/status")
-        deadline = time.monotonic() + 10
-        for path in status:
-            while "TracerPid:\t0" in path.read_text():
-                assert time.monotonic() < deadline, "strace does not attach"
-                time.sleep(0.02)
-        yield process
-        tracer.wait(timeout=20)
+        with traced(process.pid, ["-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when=1"]):
+            yield process
     finally:
         process.kill()
         process.wait()
@@ -79,23 +92,25 @@ def images(site: Site) -> list[dict[str, Any]]:
         return found
 
 
-def test_the_broker_delivers_again_and_the_first_image_is_answered(site: Site) -> None:
-    with doomed(site, UPLOADED) as process:
+def test_the_broker_delivers_again_and_the_first_image_is_answered(
+    site: Site, ground: Ground
+) -> None:
+    with doomed(site, UPLOADED[ground.engines.store]) as process:
         call = Call(site, "upload_image", DATA, "a.png", tags=["once"])
         assert process.wait(timeout=30) == -9
-        (left,) = [path for path in (site.uploads / ".tmp").iterdir() if "img_" in path.name]
+        (left,) = (name for name in ground.kept.names() if "img_" in name)
     with site.running():
         call.join(timeout=60)
         assert call.reply["success"], call.reply
-        assert call.reply["imageId"] in left.name
+        assert call.reply["imageId"] in left
         (image,) = images(site)
         assert image["imageId"] == call.reply["imageId"]
-        assert (site.uploads / f"{image['imageId']}.png").read_bytes() == DATA
-        assert list((site.uploads / ".tmp").iterdir()) == []
+        assert ground.kept.read(f"{image['imageId']}.png") == DATA
+        only_left(ground, f"{image['imageId']}.png")
 
 
 @pytest.mark.soak
-def test_a_deletion_that_was_not_answered_is_answered_as_done(site: Site) -> None:
+def test_a_deletion_that_was_not_answered_is_answered_as_done(site: Site, ground: Ground) -> None:
     with site.running(), rpc(site) as service:
         image_id = service.upload_image(DATA, "a.png")["imageId"]
     with doomed(site, DELETED) as process:
@@ -105,14 +120,17 @@ def test_a_deletion_that_was_not_answered_is_answered_as_done(site: Site) -> Non
         call.join(timeout=60)
         assert (call.reply["success"], call.reply["imageId"]) == (True, image_id)
         assert images(site) == []
-        assert [path for path in site.uploads.rglob("*") if "img_" in path.name] == []
+        only_left(ground)
+        assert left_of_images(site.uploads) == []
         with rpc(site) as service:
             assert service.delete_image(image_id)["error"]["code"] == "image_not_found"
 
 
 @pytest.mark.soak
-def test_a_caller_that_asks_again_with_its_key_gets_the_first_image(site: Site) -> None:
-    with doomed(site, UPLOADED) as process:
+def test_a_caller_that_asks_again_with_its_key_gets_the_first_image(
+    site: Site, ground: Ground
+) -> None:
+    with doomed(site, UPLOADED[ground.engines.store]) as process:
         first = Call(site, "upload_image", DATA, "a.png", idempotency_key="k1")
         assert process.wait(timeout=30) == -9
     with site.running():

@@ -2,7 +2,15 @@
 
 from .access import Access
 from .bucket import Bucket
-from .create import check_buckets, create_s3_store, share_variants
+from .create import check_buckets, create_s3_store, open_bucket, share_variants
 from .store import S3Store
 
-__all__ = ["Access", "Bucket", "S3Store", "check_buckets", "create_s3_store", "share_variants"]
+__all__ = [
+    "Access",
+    "Bucket",
+    "S3Store",
+    "check_buckets",
+    "create_s3_store",
+    "open_bucket",
+    "share_variants",
+]

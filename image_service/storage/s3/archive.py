@@ -15,7 +15,7 @@ from ...clock import now_ms
 from ...domain.image import image_id_of
 from ...errors import StorageUnavailable
 from .bucket import Bucket
-from .ranged import RangedFile
+from .ranged import Part
 
 ARCHIVED = ".archived/"
 _OLD = dt.timedelta(hours=1)
@@ -38,13 +38,16 @@ class BucketArchive:
         """Tell whether the bytes of a blob are here."""
         return self._archive is not None and self._archive.has(name)
 
-    def open(self, name: str) -> RangedFile:
-        """Open what was put away. Raises: FileNotFoundError."""
+    def part(self, name: str, start: int, stop: int) -> Part:
+        """Return bytes of what was put away. Raises: FileNotFoundError."""
+        return self._there(name).part(name, start, stop)
+
+    def _there(self, name: str) -> Bucket:
         if self._archive is None:
             if self._bucket.has(ARCHIVED + name):
                 raise StorageUnavailable("s3_archive is not set, and an original was put away")
             raise FileNotFoundError("there is no such object")
-        return self._archive.open(name)
+        return self._archive
 
     def notes(self, name: str) -> Mapping[str, str]:
         """Return the metadata of what was put away; none of what was not."""
@@ -99,7 +102,7 @@ class BucketArchive:
 
     def copy_to(self, name: str, key: str) -> None:
         """Copy what was put away to a key of the first bucket. Raises: FileNotFoundError."""
-        self._bucket.put(key, self.open(name).read())
+        self._bucket.put(key, self._there(name).read(name))
 
     def remove(self, name: str) -> None:
         """Remove what was put away, and its mark."""

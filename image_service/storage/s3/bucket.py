@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, NamedTuple
 
 from ...domain.blocks import BLOCK_BYTES
@@ -24,6 +24,8 @@ _PARTS_AT_ONCE = 4
 _LISTED_AT_ONCE = 1000
 _LISTED_IN_VAIN = 2000
 _PROBES = ".probe/"
+# Of clocks that differ, too: nobody else's probe is to be taken away before it was read.
+_OLD = timedelta(hours=1)
 _SHA256 = "sha256"
 
 
@@ -128,9 +130,15 @@ class Bucket:
 
     def open(self, key: str) -> RangedFile:
         """Open an object; its beginning is read."""
-        return RangedFile(lambda start, stop: self._part(key, start, stop), self._access.retry_s)
+        return RangedFile(lambda start, stop: self.part(key, start, stop), self.retry_s)
 
-    def _part(self, key: str, start: int, stop: int) -> Part:
+    @property
+    def retry_s(self) -> float:
+        """For how long a read that broke off is tried again."""
+        return self._access.retry_s
+
+    def part(self, key: str, start: int, stop: int) -> Part:
+        """Return the bytes start..stop of an object, as they come."""
         with translated():
             try:
                 result = self._obs.get(self._store, key, options={"range": (start, stop)})
@@ -204,8 +212,14 @@ class Bucket:
             self.remove([key])
 
     def check_listing(self) -> None:
-        """See whether the bucket is there and may be listed."""
-        next(self.listed(_PROBES), None)
+        """See whether the bucket is there and may be listed.
+
+        Probes are listed, and those removed that killed processes left long ago.
+        """
+        before = datetime.now(timezone.utc) - _OLD
+        old = [probe.key for probe in self.listed(_PROBES) if probe.modified < before]
+        if old:
+            self.remove(old)
 
 
 def _chunks(result: Any) -> Iterator[bytes]:

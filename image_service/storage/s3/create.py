@@ -12,6 +12,7 @@ from ..variants import LocalVariants
 from .access import Access
 from .archive import BucketArchive
 from .bucket import Bucket
+from .readers import Readers
 from .store import S3Store
 from .variants import LONGEST_WAIT_S, SharedVariants
 
@@ -23,12 +24,13 @@ def create_s3_store(settings: Settings, journal: Journal, place: str = "") -> S3
     Raises: StorageUnavailable where it cannot even be asked.
     """
     access = Access.of(settings)
-    bucket = Bucket(BucketUrl.parse(place or settings.s3_originals), access)
+    bucket = Bucket(BucketUrl.parse(place), access) if place else open_bucket(settings)
     archive = Bucket(BucketUrl.parse(settings.s3_archive), access) if settings.s3_archive else None
     return S3Store(
         bucket,
         journal,
         Marks(settings.state_path / "s3"),
+        Readers(settings.state_path / "s3" / "reading"),
         archive=BucketArchive(bucket, archive, settings.s3_archive_class),
         grace_s=settings.s3_timeout_s,
     )
@@ -40,6 +42,11 @@ def share_variants(settings: Settings, near: LocalVariants) -> LocalVariants | S
         return near
     access = replace(Access.of(settings), timeout_s=min(LONGEST_WAIT_S, settings.s3_timeout_s))
     return SharedVariants(near, Bucket(BucketUrl.parse(settings.s3_variants), access))
+
+
+def open_bucket(settings: Settings) -> Bucket:
+    """Return the bucket of the originals; nothing is asked of it yet."""
+    return Bucket(BucketUrl.parse(settings.s3_originals), Access.of(settings))
 
 
 def check_buckets(settings: Settings) -> None:

@@ -41,12 +41,15 @@ class RangedFile:
     whatever happens to it later. What breaks off in the middle is asked for again from there.
     """
 
-    def __init__(self, fetch: Fetch, timeout_s: float) -> None:
-        """Args: timeout_s: how long it is tried to read on.
+    def __init__(
+        self, fetch: Fetch, timeout_s: float, closed: Callable[[], None] = lambda: None
+    ) -> None:
+        """Args: timeout_s: how long it is tried to read on; closed: called when it is closed.
 
         Raises: FileNotFoundError, StorageUnavailable.
         """
         self._fetch = fetch
+        self._closed = closed
         self._chunks: Iterator[bytes] | None = None
         self._held, self._held_at, self._until = b"", -1, 0
         self._last, self._last_at = b"", 0
@@ -100,6 +103,7 @@ class RangedFile:
     def close(self) -> None:
         """Let go of what is under way."""
         self._forget()
+        self._closed()
 
     def _beginning(self) -> tuple[bytes, int]:
         part = self._fetch(0, _FIRST_BYTES)

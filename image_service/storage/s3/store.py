@@ -29,6 +29,8 @@ from ..marks import Mark, Marks
 from .archive import ARCHIVED, BucketArchive
 from .bucket import Bucket
 from .labels import DAMAGED, Labels, note_of
+from .ranged import Part, RangedFile
+from .readers import Readers
 
 TRASH = ".trash/"
 # Of all keys the first that can be an original's: what begins with a dot is before it.
@@ -49,6 +51,7 @@ class S3Store:
         bucket: Bucket,
         journal: Journal,
         marks: Marks,
+        readers: Readers,
         *,
         archive: BucketArchive | None = None,
         grace_s: float = 20.0,
@@ -60,6 +63,7 @@ class S3Store:
         self._bucket = bucket
         self._journal = journal
         self._marks = marks
+        self._readers = readers
         self._labels = Labels(bucket)
         self._archive = archive or BucketArchive(bucket, None)
         self._grace_s = grace_s
@@ -138,8 +142,12 @@ class S3Store:
         if name not in self._active and name not in self._left:
             self._begin(name)
         self._marks.add(Mark.GONE, name)
-        self._bucket.remove([key, *(folder + key for folder in (TRASH, DAMAGED, Labels.FOLDER))])
-        self._archive.remove(name)
+        with self._readers.kept_out(name) as is_free:
+            if is_free:
+                self._remove(key)
+        if not is_free:
+            self._leave(name, 0.0)  # who reads it now reads it to its end
+            return
         self._marks.remove(Mark.TRASHED, name)
         self._marks.remove(Mark.ARCHIVED, name)
         with self._turn(name):
@@ -155,10 +163,17 @@ class S3Store:
     def open(self, name: str) -> BinaryIO:
         """See BlobStore.open."""
         key = self._key(name)
+        reading = self._readers.begin(name)
         try:
-            return cast(BinaryIO, self._bucket.open(key))
-        except FileNotFoundError:
-            return cast(BinaryIO, self._archive.open(key))
+            file = RangedFile(
+                lambda start, stop: self._part(key, start, stop),
+                self._bucket.retry_s,
+                reading.close,
+            )
+        except BaseException:
+            reading.close()
+            raise
+        return cast(BinaryIO, file)
 
     def signed_url(self, name: str, ttl_s: float) -> str:
         """Return an address under which anybody can read a settled blob for so long, else ""."""
@@ -338,6 +353,17 @@ class S3Store:
         if parse_image_ref(name).extension is None:
             raise InvalidImageId(name[:80])
         return name
+
+    def _part(self, key: str, start: int, stop: int) -> Part:
+        """Return a part from where it is, which may change while somebody reads."""
+        try:
+            return self._bucket.part(key, start, stop)
+        except FileNotFoundError:
+            return self._archive.part(key, start, stop)
+
+    def _remove(self, key: str) -> None:
+        self._bucket.remove([key, *(folder + key for folder in (TRASH, DAMAGED, Labels.FOLDER))])
+        self._archive.remove(key)
 
     def _shelve(self, name: str) -> None:
         self._marks.add(Mark.TRASHED, name)
