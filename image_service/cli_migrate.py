@@ -65,12 +65,20 @@ class _Result:
     help="Remove from originals_also what is in the main place, after comparing it there.",
 )
 @rate_option
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Originals at a time: more where a bucket is far away.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def migrate(
     config_path: Path,
     dry_run: bool,
     remove_old: bool,
     max_rate_mib: float | None,
+    at_once: int,
     as_json: bool,
 ) -> None:
     """Move originals from originals_also to s3_originals, or to upload_dir where that is empty.
@@ -96,7 +104,7 @@ def migrate(
         with opened(settings, leaves_room=True) as parts, _alone(parts.state_path):
             assert isinstance(parts.store, PairStore)
             pace = Pace((max_rate_mib or 0) * _MIB)
-            migration = Migration(parts.store, parts.catalogue, pace)
+            migration = Migration(parts.store, parts.catalogue, pace, at_once=at_once)
             result = _run(migration, parts, dry_run=dry_run, remove_old=remove_old)
     click.echo(_as_json(result) if as_json else _as_text(result, dry_run=dry_run))
     if result.wrong or not (dry_run or result.is_complete):
