@@ -32,9 +32,21 @@ from .cli_common import (
     help="Remove from originals_also what is in the main place, after comparing it there.",
 )
 @rate_option
+@click.option(
+    "--at-once",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Originals at a time: more where a bucket is far away.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def migrate(
-    config_path: Path, is_dry: bool, remove_old: bool, max_rate_mib: float | None, as_json: bool
+    config_path: Path,
+    is_dry: bool,
+    remove_old: bool,
+    max_rate_mib: float | None,
+    at_once: int,
+    as_json: bool,
 ) -> None:
     """Move what the configuration says is moving, while the service goes on.
 
@@ -48,6 +60,8 @@ def migrate(
     from .cli_move_originals import move_originals
     from .maintenance import opened
     from .serve import load
+    from .settings import MIB
+    from .verify import Pace
 
     if is_dry and remove_old:
         raise click.UsageError("--dry-run looks at what is to be moved: leave --remove-old out")
@@ -62,7 +76,10 @@ def migrate(
             )
         with opened(settings, leaves_room=True) as parts, _alone(parts.state_path):
             catalogue = move_catalogue(parts, is_dry=is_dry)
-            originals = move_originals(parts, is_dry, remove_old, max_rate_mib)
+            pace = Pace((max_rate_mib or 0) * MIB)
+            originals = move_originals(
+                parts, pace, at_once=at_once, is_dry=is_dry, remove_old=remove_old
+            )
     if as_json:
         told_of = {
             "catalogue": catalogue and catalogue.as_json(),

@@ -93,16 +93,16 @@ class Result:
 
 
 def move_originals(
-    parts: Parts, is_dry: bool, remove_old: bool, max_rate_mib: float | None
+    parts: Parts, pace: Pace, *, at_once: int, is_dry: bool, remove_old: bool
 ) -> Result | None:
     """Move originals, where the settings say that they move; None where they don't.
 
+    Args: at_once: how many.
     Raises: StorageUnavailable.
     """
     if not isinstance(parts.store, PairStore):
         return None
-    pace = Pace((max_rate_mib or 0) * MIB)
-    migration = Migration(parts.store, parts.catalogue, pace)
+    migration = Migration(parts.store, parts.catalogue, pace, at_once=at_once)
     return _run(migration, parts, is_dry=is_dry, remove_old=remove_old)
 
 

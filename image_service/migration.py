@@ -26,7 +26,7 @@ from .storage.pair import PairStore
 from .verify import Pace
 
 _IMAGES_AT_ONCE = 1000
-_AT_ONCE = 8
+_AT_ONCE = 4
 _CHUNK_BYTES = 1024 * 1024
 _POLL_S = 0.2
 # How long is waited for processes with other settings, and for uploads that began before the last
@@ -68,11 +68,20 @@ class _Task(NamedTuple):
 class Migration:
     """Moves the originals of a store from its second place to its main one."""
 
-    def __init__(self, store: PairStore, catalogue: Catalogue, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        store: PairStore,
+        catalogue: Catalogue,
+        pace: Pace | None = None,
+        *,
+        at_once: int = _AT_ONCE,
+    ) -> None:
+        """Args: at_once: of how many originals bytes are under way, in memory, at a time."""
         self._store = store
         self._main, self._second, self._move = store.main, store.second, store.move
         self._catalogue = catalogue
         self._pace = pace or Pace()
+        self._at_once = at_once
 
     def look(self, done: Moved) -> Iterator[Blob]:
         """Count what would be copied as if it were; yield every image."""
@@ -133,7 +142,7 @@ class Migration:
 
     def _walk(self, task: _Task, done: Moved) -> Iterator[Blob]:
         """Work on what is wanted of all images, several at a time; yield each."""
-        pool = ThreadPoolExecutor(_AT_ONCE)
+        pool = ThreadPoolExecutor(self._at_once)
         try:
             for batch in self._batches():
                 names = task.wanted(batch)

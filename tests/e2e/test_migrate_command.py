@@ -255,6 +255,28 @@ def test_where_not_everything_is_nobody_goes_on(
     assert (code, "not all originals are in s3://" in error) == (1, True)
 
 
+def test_regretted_it_goes_on_as_before_and_the_bucket_is_cleared(store: Store) -> None:
+    names = store.fill()
+    store.configure(store.place, "local")
+    assert store.migrated()["copied"] == IMAGES
+    store.configure("")
+    with store.opened() as (manager, _):
+        new = manager.add(png((9, 9)), "new.png").blob_name
+        manager.remove(names[0], permanent=True)
+    assert store.run("verify")[0] == 0
+    store.configure(store.place)
+    code, _, error = store.run("verify")
+    assert (code, "not all originals are in" in error) == (1, True), "the new one is not there"
+    store.configure("", store.place)
+    before = store.contents()
+    told = store.migrated("--remove-old")
+    assert (told["copied"], told["removed"]) == (0, IMAGES - 1)
+    assert told["left"] == [{"kind": "orphaned", "name": names[0]}]
+    store.configure("")
+    assert store.contents() == before
+    assert store.on_disk() == {*names[1:], new}
+
+
 def test_what_is_archived_is_copied_and_nothing_is_put_away_meanwhile(store: Store) -> None:
     names = store.fill()
     store.configure("", archive_dir=str(store.archive))
