@@ -63,7 +63,7 @@ class Campaign:
     told: list[dict[str, Any]] = field(default_factory=list)
 
     def of(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Yield what was told of attempts, calls or requests."""
+        """Yield what was told of attempts, calls, requests, or answers."""
         return (line for line in self.told if line["kind"] == kind)
 
 
@@ -84,12 +84,15 @@ def run(plan: Plan, where: Site, folder: Path) -> Campaign:
             fault = strike(kind, where.hosts[place], seconds)
             campaign.faults.append(fault)
             say(f"{len(campaign.faults)}: {_words(fault)}")
-            next_s = max(next_s + plan.every_s, time.monotonic())
-            time.sleep(next_s - time.monotonic())
+            now_s = time.monotonic()
+            next_s = max(next_s + plan.every_s, now_s)
+            time.sleep(next_s - now_s)
             if len(campaign.faults) == plan.faults:
                 break
         _be_calm(campaign, plan.calm_s / 2)
     campaign.told = [json.loads(line) for line in out.read_text().splitlines()]
+    for host in where.hosts:
+        campaign.told += hosts_report.answers(host)
     return campaign
 
 

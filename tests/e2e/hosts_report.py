@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tests.e2e.hosts_faults import Fault, Kind
+from tests.e2e.hosts_rig import Host
 
 if TYPE_CHECKING:
     from tests.e2e.hosts_campaign import Campaign
 
 BAR_TIMES = 3.0
 """How many times longer than without faults the others may take, at the 99th percentile."""
-OTHERS = "others"
+LONGEST_USUAL_S = 2.0
+"""So long before a fault begins what was asked may be hit by it."""
+LONG_S = 1.0
+ACCESS = "image_service.access"
 Line = dict[str, Any]
 
 
@@ -32,7 +39,8 @@ def fault_at(campaign: Campaign, line: Line) -> Fault | None:
 
 
 def is_calm(campaign: Campaign, line: Line) -> bool:
-    return any(began <= line["began_s"] < ended for began, ended in campaign.calm)
+    """Tell whether nothing happened, nor was about to, when something began."""
+    return any(began <= line["began_s"] < ended - LONGEST_USUAL_S for began, ended in campaign.calm)
 
 
 def text(campaign: Campaign) -> str:
@@ -41,16 +49,34 @@ def text(campaign: Campaign) -> str:
         [
             _counts(campaign),
             _latencies("HTTP, of hosts that nothing happened to", campaign, _requests_of_others),
-            _latencies("RPC attempts that such hosts answered", campaign, _attempts_of_others),
-            _latencies("RPC calls, whoever answered, with all retries", campaign, _calls),
+            _latencies("RPC, the same, from arrival to answer", campaign, _answers_of_others),
+            _latencies("RPC as callers see it, with all retries", campaign, _calls),
             _failures(campaign),
         ]
     )
 
 
+def answers(host: Host) -> Iterator[Line]:
+    """Yield the RPC calls that a host's log tells of."""
+    since_s = time.time() - time.monotonic()
+    for text_ in host.log.read_text(errors="replace").splitlines():
+        line = json.loads(text_) if ACCESS in text_ else {}
+        if "status" not in line and line:
+            ended = dt.datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
+            took_s = line["duration_ms"] / 1000
+            yield {
+                "kind": "answer",
+                "host": host.name,
+                "what": line["method"],
+                "code": line["code"],
+                "began_s": ended.timestamp() - since_s - took_s,
+                "took_s": took_s,
+            }
+
+
 def missed_bars(campaign: Campaign) -> Iterator[str]:
     """Yield what took too long, in words."""
-    for what, of in (("HTTP", _requests_of_others), ("RPC", _attempts_of_others)):
+    for what, of in (("HTTP", _requests_of_others), ("RPC", _answers_of_others)):
         calm_s = p(0.99, (line["took_s"] for line in of(campaign, None)))
         for kind in campaign.plan.kinds:
             took_s = p(0.99, (line["took_s"] for line in of(campaign, kind)))
@@ -63,8 +89,8 @@ def _requests_of_others(campaign: Campaign, kind: Kind | None) -> Iterator[Line]
     return _of_others(campaign, "request", kind)
 
 
-def _attempts_of_others(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
-    return (line for line in _of_others(campaign, "attempt", kind) if line["host"])
+def _answers_of_others(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
+    return _of_others(campaign, "answer", kind)
 
 
 def _calls(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
@@ -92,9 +118,11 @@ def _latencies(
     calm_s = p(0.99, (line["took_s"] for line in of(campaign, None)))
     for kind in (None, *campaign.plan.kinds):
         took = [line["took_s"] for line in of(campaign, kind)]
-        numbers = "".join(f"{1000 * p(share, took):9.1f}" for share in (0.5, 0.99, 1))
+        numbers = "".join(f"{1000 * p(share, took):10.1f}" for share in (0.5, 0.99, 1))
         times = p(0.99, took) / calm_s if calm_s else 0.0
-        rows.append(f"{kind.value if kind else 'no fault':16}{len(took):8}{numbers}{times:12.2f}")
+        long = sum(took_s > LONG_S for took_s in took)
+        name = kind.value if kind else "no fault"
+        rows.append(f"{name:16}{len(took):10}{numbers}{times:10.2f}{long:10}")
     return "\n".join(rows)
 
 
@@ -121,9 +149,7 @@ def _counts(campaign: Campaign) -> str:
 def _failures(campaign: Campaign) -> str:
     found: Counter[str] = Counter()
     for line in campaign.told:
-        if line["kind"] == "request" and line["status"] == 200:
-            continue
-        if line.get("code", "ok") == "ok":
+        if line["kind"] == "answer" or line.get("code", "ok") in ("ok", "", "image_not_found"):
             continue
         fault = fault_at(campaign, line)
         during = fault.kind.value if fault else "no fault"
