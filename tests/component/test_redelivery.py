@@ -60,6 +60,28 @@ def test_the_same_deletion_twice_answers_as_the_first_did(
     assert raw.answer()["result"]["error"]["code"] == "image_not_found"
 
 
+def test_the_same_update_twice_leaves_what_another_one_changed_between_them(
+    service: Service, raw: RawCaller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host that hung comes to itself, and to a call that another one has answered long ago."""
+    image_id = service.upload(picture())["imageId"]
+    now_ms = service.app.clock.now_ms()
+
+    def update(tag: str) -> dict[str, Any]:
+        body = json.dumps({"args": [image_id], "kwargs": {"tags": [tag]}}).encode()
+        raw.send(body, "update_image", correlation_id=f"tag {tag}")
+        result: dict[str, Any] = raw.answer()["result"]
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.app.clock, "now_ms", lambda: now_ms)
+        first, _, again = update("1"), update("2"), update("1")
+    assert first["success"]
+    assert again == first
+    with service.rpc() as rpc:
+        assert rpc.get_image(image_id)["metadata"]["tags"] == ["2"]
+
+
 def test_one_correlation_id_for_everything_mixes_nothing_up(
     service: Service, raw: RawCaller
 ) -> None:
