@@ -42,6 +42,7 @@ from .settings import Settings
 from .sight import families, tracing
 from .sight.logs import AccessLog
 from .sight.meters import Meters
+from .sight.pace import Pace
 from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
@@ -72,7 +73,8 @@ class Application:
         self.place = place
         self._is_green = is_green
         self.started_s = time.monotonic()
-        self.broker = BrokerState()
+        self.pace = Pace(settings.stall_s)
+        self.broker = BrokerState(self.pace)
         self.events = EventsState()
         self.on_news: Callable[[], None] = lambda: None
         self.clock = SystemClock()

@@ -37,6 +37,7 @@ from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
 from .queues import HEAVY, LIGHT, queue_name, service_queue
+from .stalls import check_pace, while_it_gets_on
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -128,7 +129,8 @@ class LaneConnection(QueueConsumer):
             self._in_hand.discard(message)
 
     def on_iteration(self) -> None:
-        """See ConsumerMixin. Stays connected until everything taken is acknowledged."""
+        """See ConsumerMixin; connected until all that was taken is answered. Raises: Stalled."""
+        check_pace(self.core.app.pace, is_needed=bool(self._consumers))
         self._cancel_consumers_if_requested()
         if not self._consumers and not self._in_hand:
             self.should_stop = True
@@ -149,8 +151,9 @@ class LaneConnection(QueueConsumer):
 
     def consume(self, *args: Any, **kwargs: Any) -> Any:
         """See ConsumerMixin; the connection is down whenever this generator ends."""
+        consuming = super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
         try:
-            yield from super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
+            yield from while_it_gets_on(self.core.app.pace, consuming)
         finally:
             self._mark_down()
 

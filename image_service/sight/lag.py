@@ -6,14 +6,18 @@ import time
 
 from eventlet import sleep
 
+from .pace import Pace
 from .tallies import Histogram
 
-_INTERVAL_S = 0.25
+INTERVAL_S = 0.25
 
 
-def watch(lag: Histogram) -> None:
+def watch(lag: Histogram, pace: Pace) -> None:
     """Measure for ever, in a green thread of its own."""
     while True:
-        due_s = time.monotonic() + _INTERVAL_S
-        sleep(_INTERVAL_S)
-        lag.add(max(0.0, time.monotonic() - due_s))
+        began_s, had_s = time.monotonic(), time.process_time()
+        sleep(INTERVAL_S)
+        took_s = time.monotonic() - began_s
+        late_s = max(0.0, took_s - INTERVAL_S)
+        lag.add(late_s)
+        pace.note(late_s, (time.process_time() - had_s) / took_s)
