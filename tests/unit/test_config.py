@@ -17,6 +17,7 @@ from image_service.config import (
     ConfigError,
     environment_name,
     read_settings,
+    with_broker,
 )
 from image_service.settings import STRICT, Settings
 
