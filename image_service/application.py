@@ -213,6 +213,7 @@ class Application:
 
     def stop(self) -> None:
         """End the workers and let go of the store."""
+        self.pace.stop()
         self.numbers.write(self.own_numbers())
         self._pool.stop()
         self._render_pool.stop()

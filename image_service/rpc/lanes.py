@@ -37,7 +37,7 @@ from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
 from .queues import HEAVY, LIGHT, queue_name, service_queue
-from .stalls import check_pace, while_it_gets_on
+from .stalls import HangUp, when_it_gets_on
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -129,8 +129,7 @@ class LaneConnection(QueueConsumer):
             self._in_hand.discard(message)
 
     def on_iteration(self) -> None:
-        """See ConsumerMixin; connected until all that was taken is answered. Raises: Stalled."""
-        check_pace(self.core.app.pace, is_needed=bool(self._consumers))
+        """See ConsumerMixin. Stays connected until everything taken is acknowledged."""
         self._cancel_consumers_if_requested()
         if not self._consumers and not self._in_hand:
             self.should_stop = True
@@ -139,6 +138,7 @@ class LaneConnection(QueueConsumer):
         self, connection: Any, channel: Any, consumers: Any, **kwargs: Any
     ) -> None:
         """See ConsumerMixin."""
+        self._hang_up.watch(connection)
         self.core.app.broker.consuming[self.lane_name] = True
         self.core.app.meters.broker_connects.add((self.lane_name,))
         super().on_consume_ready(connection, channel, consumers, **kwargs)
@@ -153,7 +153,7 @@ class LaneConnection(QueueConsumer):
         """See ConsumerMixin; the connection is down whenever this generator ends."""
         consuming = super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
         try:
-            yield from while_it_gets_on(self.core.app.pace, consuming)
+            yield from when_it_gets_on(self.core.app.pace, consuming)
         finally:
             self._mark_down()
 
@@ -178,6 +178,7 @@ class LaneConnection(QueueConsumer):
 
     def start(self) -> None:
         """See Extension."""
+        self._hang_up = HangUp(self.core.app.pace)
         self.core.app.broker.consuming.setdefault(self.lane_name, False)
         self._follow()
         super().start()

@@ -12,31 +12,39 @@ from typing import Any
 
 import eventlet
 
-from ..sight.lag import INTERVAL_S
-from ..sight.pace import Pace
+from ..native import hang_up
+from ..sight.pace import INTERVAL_S, Pace
 
 
-class Stalled(ConnectionError):
-    """Raised to give a connection up, as a lost one is: what was taken goes back to the queue."""
+class HangUp:
+    """Ends a connection to RabbitMQ when the process stands still: others get what it has taken.
 
-
-def check_pace(pace: Pace, *, is_needed: bool) -> None:
-    """Raise Stalled where this process stands still.
-
-    Args: is_needed: False while what was taken is finished, to stop: that goes on.
+    The socket is shut down, by the thread that finds out: to say farewell would take the hub, which
+    has no time.
     """
-    if is_needed and pace.is_stalled:
-        raise Stalled("this process stands still")
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._transport: Any = None
+        pace.when_stalled(self)
+
+    def watch(self, connection: Any) -> None:
+        """Have this connection (kombu's) ended, in the place of the one before. On the hub."""
+        self._transport = connection.connection.transport
+        if self._pace.is_stalled:  # since it was begun
+            self()
+
+    def __call__(self) -> None:
+        """End it. In a native thread."""
+        if self._transport is not None:
+            hang_up(self._transport.sock)
 
 
-def while_it_gets_on(pace: Pace, consuming: Iterator[Any]) -> Iterator[Any]:
-    """Yield from a consumer that begins once this process gets on, and ends where it is Stalled.
+def when_it_gets_on(pace: Pace, consuming: Iterator[Any]) -> Iterator[Any]:
+    """Yield from a consumer, which connects once this process gets on.
 
-    Whoever stops a consumer that has not begun kills its green thread.
+    Whoever stops one that has not begun kills its green thread.
     """
     while pace.is_stalled:
         eventlet.sleep(INTERVAL_S)
-    try:
-        yield from consuming
-    except Stalled:
-        return
+    yield from consuming

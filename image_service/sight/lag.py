@@ -6,18 +6,14 @@ import time
 
 from eventlet import sleep
 
-from .pace import Pace
+from .pace import INTERVAL_S, Pace
 from .tallies import Histogram
-
-INTERVAL_S = 0.25
 
 
 def watch(lag: Histogram, pace: Pace) -> None:
-    """Measure for ever, in a green thread of its own."""
+    """Measure for ever, in a green thread of its own, and tell of what pace has found."""
     while True:
-        began_s, had_s = time.monotonic(), time.process_time()
+        due_s = time.monotonic() + INTERVAL_S
         sleep(INTERVAL_S)
-        took_s = time.monotonic() - began_s
-        late_s = max(0.0, took_s - INTERVAL_S)
-        lag.add(late_s)
-        pace.note(late_s, (time.process_time() - had_s) / took_s)
+        lag.add(max(0.0, time.monotonic() - due_s))
+        pace.tell()

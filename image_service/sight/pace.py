@@ -1,20 +1,29 @@
-"""Whether a process gets on: one that hardly gets any processor time had better take no work."""
+"""Whether a process gets on: one that hardly gets any processor time had better take no work.
+
+Watched by a native thread: green ones would find out after all that waits for the hub, which takes
+that long because there is no time.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+
+from ..native import threading, time
 
 _log = logging.getLogger(__name__)
 
+INTERVAL_S = 0.25
 # With more of a core than this it is its own work that makes it late.
 _STARVED_SHARE = 0.25
 _TIMES_LATE = 2
-_TIMES_ON_TIME = 4
 _ON_TIME_S = 0.25
+# A second, and a minute where it has stood still again and again.
+_TIMES_ON_TIME, _MOST_TIMES_ON_TIME = 4, 240
 
 
 class Pace:
-    """Told again and again how late the hub is; stalled from the second time in a row on.
+    """Told again and again how late a thread is; stalled from the second time in a row on.
 
     The first may be a pause of the whole machine, after which all goes on.
     """
@@ -23,21 +32,59 @@ class Pace:
         """Args: most_late_s: how late it may be, 0 for as late as it likes."""
         self._most_late_s = most_late_s
         self._late = self._on_time = 0
-        self.is_stalled = False
+        self._wanted = _TIMES_ON_TIME
+        self._is_told = self.is_stalled = False
+        self._stands_still = ""
+        self._let_go: list[Callable[[], None]] = []
+        self._ended = threading.Event()
+
+    def when_stalled(self, let_go: Callable[[], None]) -> None:
+        """Have something done at once when it stalls, in the watching thread."""
+        self._let_go.append(let_go)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        if self._most_late_s:
+            threading.Thread(target=self._watch, name="pace", daemon=True).start()
+
+    def stop(self) -> None:
+        """Watch no longer."""
+        self._ended.set()
 
     def note(self, late_s: float, share: float) -> None:
         """Take note of how late it was, and what share of a core the process had meanwhile."""
-        is_late = 0 < self._most_late_s < late_s and share < _STARVED_SHARE
+        is_late = late_s > self._most_late_s and share < _STARVED_SHARE
         self._late = self._late + 1 if is_late else 0
         self._on_time = self._on_time + 1 if late_s < _ON_TIME_S else 0
         if not self.is_stalled and self._late >= _TIMES_LATE:
-            self.is_stalled = True
-            _log.warning(
-                "this process stands still, %.1f s at a time, with %.0f %% of a core: "
-                "its calls go back to RabbitMQ, and it takes none until it gets on",
-                late_s,
-                100 * share,
-            )
-        elif self.is_stalled and self._on_time >= _TIMES_ON_TIME:
+            self._stall(late_s, share)
+        elif self.is_stalled and self._on_time >= self._wanted:
+            # Should it stand still again soon, it is to get on for longer before it is believed.
+            self._wanted = min(2 * self._wanted, _MOST_TIMES_ON_TIME)
             self.is_stalled = False
+        elif self._on_time >= _MOST_TIMES_ON_TIME:
+            self._wanted = _TIMES_ON_TIME
+
+    def tell(self) -> None:
+        """Log what has changed: on the hub, for native threads must not."""
+        if self.is_stalled == self._is_told:
+            return
+        self._is_told = self.is_stalled
+        if self._is_told:
+            _log.warning("%s: its calls go back to RabbitMQ", self._stands_still)
+        else:
             _log.info("this process gets on again, and takes calls")
+
+    def _stall(self, late_s: float, share: float) -> None:
+        about = f"{late_s:.1f} s at a time, with {100 * share:.0f} % of a core"
+        self._stands_still = f"this process stands still, {about}"
+        self.is_stalled = True
+        for let_go in self._let_go:
+            let_go()
+
+    def _watch(self) -> None:
+        while not self._ended.is_set():
+            began_s, had_s = time.monotonic(), time.process_time()
+            self._ended.wait(INTERVAL_S)
+            took_s = time.monotonic() - began_s
+            self.note(took_s - INTERVAL_S, (time.process_time() - had_s) / took_s)

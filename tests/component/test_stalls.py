@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from image_service.sight.pace import Pace
 from tests.component.harness import RawCaller, Service, queue_sizes, wait_until
 from tests.component.pictures import picture
 from tests.component.test_lanes import Held
 from tests.component.test_redelivery import upload_body
 
+STARVED, IN_TIME = (9.0, 0.01), (0.0, 0.01)
 CALL = b'{"args": [], "kwargs": {}}'
 
 
@@ -29,15 +29,10 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[Held]:
     held.let_go()
 
 
-@pytest.fixture
-def stall(service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
-    """Make the service stand still, or get on: nobody else decides that."""
-    monkeypatch.setattr(Pace, "note", lambda *_: None)
-
-    def stall(is_stalled: bool) -> None:
-        service.app.pace.is_stalled = is_stalled
-
-    return stall
+def note(service: Service, how: tuple[float, float]) -> None:
+    """Tell the service often enough how it gets on; nobody else does."""
+    for _ in range(4):
+        service.app.pace.note(*how)
 
 
 def waiting(service: Service, **counts: int) -> Callable[[], Any]:
@@ -46,18 +41,18 @@ def waiting(service: Service, **counts: int) -> Callable[[], Any]:
 
 
 def test_what_a_process_has_taken_others_can_take_once_it_stands_still(
-    service: Service, held: Held, raw: RawCaller, stall: Callable[[bool], None]
+    service: Service, held: Held, raw: RawCaller
 ) -> None:
     raw.send(upload_body(picture(), idempotency_key="stalled"), "upload_image")
     wait_until(lambda: held.begun == 1)
-    stall(True)
+    note(service, STARVED)
     wait_until(waiting(service, calls=0, transfers=1))
     raw.send(CALL, "get_storage_info")
     wait_until(waiting(service, calls=1, transfers=1))
     assert service.get("/readyz")[0].status == 503
     assert service.get("/healthz")[0].status == 200
 
-    stall(False)
+    note(service, IN_TIME)
     wait_until(lambda: held.begun == 2, what="not delivered again")
     assert raw.answer()["result"]["success"]
     held.let_go()
@@ -69,10 +64,8 @@ def test_what_a_process_has_taken_others_can_take_once_it_stands_still(
     assert service.is_alive
 
 
-def test_a_process_that_stands_still_can_be_stopped(
-    service: Service, stall: Callable[[bool], None]
-) -> None:
-    stall(True)
+def test_a_process_that_stands_still_can_be_stopped(service: Service) -> None:
+    note(service, STARVED)
     wait_until(lambda: not any(service.app.broker.consuming.values()))
     started = time.monotonic()
     service.stop()
