@@ -73,7 +73,8 @@ class Application:
         self.place = place
         self._is_green = is_green
         self.started_s = time.monotonic()
-        self.pace = Pace(settings.stall_s)
+        # On one machine all processes stand still together: there is nobody to leave calls to.
+        self.pace = Pace(settings.stall_s if settings.catalogue_url else 0)
         self.broker = BrokerState(self.pace)
         self.events = EventsState()
         self.on_news: Callable[[], None] = lambda: None

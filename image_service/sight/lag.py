@@ -11,9 +11,10 @@ from .tallies import Histogram
 
 
 def watch(lag: Histogram, pace: Pace) -> None:
-    """Measure for ever, in a green thread of its own, and tell of what pace has found."""
+    """Measure for ever, in a green thread of its own; tell pace, and of what that has found."""
     while True:
         due_s = time.monotonic() + INTERVAL_S
         sleep(INTERVAL_S)
         lag.add(max(0.0, time.monotonic() - due_s))
+        pace.beat()
         pace.tell()

@@ -1,7 +1,7 @@
 """Whether a process gets on: one that hardly gets any processor time had better take no work.
 
-Watched by a native thread: green ones would find out after all that waits for the hub, which takes
-that long because there is no time.
+The hub tells a native thread again and again that it goes round. It would find out by itself, too,
+but after all that waits for it, which takes so long because there is no time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ INTERVAL_S = 0.25
 _STARVED_SHARE = 0.25
 _TIMES_LATE = 2
 _ON_TIME_S = 0.25
-# A second, and a minute where it has stood still again and again.
-_TIMES_ON_TIME, _MOST_TIMES_ON_TIME = 4, 240
+# A second, and ten where it has stood still again and again.
+_TIMES_ON_TIME, _MOST_TIMES_ON_TIME = 4, 40
 
 
 class Pace:
-    """Told again and again how late a thread is; stalled from the second time in a row on.
+    """Looks again and again how late the hub is; stalled from the second time in a row on.
 
     The first may be a pause of the whole machine, after which all goes on.
     """
 
     def __init__(self, most_late_s: float) -> None:
-        """Args: most_late_s: how late it may be, 0 for as late as it likes."""
+        """Args: most_late_s: how late the hub may be, 0 for as late as it likes."""
         self._most_late_s = most_late_s
         self._late = self._on_time = 0
         self._wanted = _TIMES_ON_TIME
@@ -37,19 +37,25 @@ class Pace:
         self._stands_still = ""
         self._let_go: list[Callable[[], None]] = []
         self._ended = threading.Event()
+        self._beat = 0.0, 0.0
 
     def when_stalled(self, let_go: Callable[[], None]) -> None:
         """Have something done at once when it stalls, in the watching thread."""
         self._let_go.append(let_go)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, now that the hub goes round."""
+        self.beat()
         if self._most_late_s:
             threading.Thread(target=self._watch, name="pace", daemon=True).start()
 
     def stop(self) -> None:
         """Watch no longer."""
         self._ended.set()
+
+    def beat(self) -> None:
+        """Take note that the hub goes round: to be called every INTERVAL_S. On the hub."""
+        self._beat = time.monotonic(), time.process_time()
 
     def note(self, late_s: float, share: float) -> None:
         """Take note of how late it was, and what share of a core the process had meanwhile."""
@@ -83,8 +89,8 @@ class Pace:
             let_go()
 
     def _watch(self) -> None:
-        while not self._ended.is_set():
-            began_s, had_s = time.monotonic(), time.process_time()
-            self._ended.wait(INTERVAL_S)
-            took_s = time.monotonic() - began_s
-            self.note(took_s - INTERVAL_S, (time.process_time() - had_s) / took_s)
+        while not self._ended.wait(INTERVAL_S):
+            beat_s, had_s = self._beat
+            since_s = time.monotonic() - beat_s
+            share = (time.process_time() - had_s) / max(since_s, INTERVAL_S)
+            self.note(since_s - INTERVAL_S, share)

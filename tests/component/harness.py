@@ -62,7 +62,7 @@ class Service:
             "upload_dir": str(upload_dir),
             "image_workers": 1,
             "render_workers": 1,
-            # A test's own work holds up the hub that it shares with the service.
+            # On PostgreSQL: a test's own work holds up the hub that it shares with the service.
             "stall_s": 0,
             **settings,
         }

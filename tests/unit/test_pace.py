@@ -49,9 +49,23 @@ def test_one_that_may_be_late_is_not_watched(monkeypatch: pytest.MonkeyPatch) ->
     time.sleep(0.4)
     assert not seen
     watched.start()
-    wait_until(lambda: len(seen) >= 2)
+    wait_until(lambda: len(seen) >= 4)
     watched.stop()
-    assert all(late_s >= 0 and 0 <= share < 2 for late_s, share in seen)
+    # Nobody tells it that the hub goes round.
+    lates = [late_s for late_s, _ in seen]
+    assert lates == sorted(lates)
+    assert lates[3] > 0.5
+    assert all(0 <= share < 2 for _, share in seen)
+
+
+def test_a_hub_that_goes_round_is_not_late() -> None:
+    pace = Pace(0.5)
+    pace.start()
+    for _ in range(10):
+        time.sleep(0.1)
+        pace.beat()
+    pace.stop()
+    assert not pace.is_stalled
 
 
 def test_it_lets_go_once_each_time() -> None:
@@ -71,8 +85,8 @@ def test_one_that_stands_still_again_and_again_is_to_get_on_for_longer() -> None
         while pace.is_stalled:
             pace.note(0, STARVED)
             times[-1] += 1
-    assert times == [4, 8, 16, 32, 64, 128, 240, 240, 240]
-    for _ in range(240):
+    assert times == [4, 8, 16, 32, 40, 40, 40, 40, 40]
+    for _ in range(40):
         pace.note(0, BUSY)
     for late_s in (9, 9, 0, 0, 0, 0):
         pace.note(late_s, STARVED)
