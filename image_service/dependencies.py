@@ -71,7 +71,6 @@ class Core(SharedExtension):
         """
         watch = functools.partial(lag.watch, self.app.meters.loop_lag, self.app.pace)
         self._watching = [eventlet.spawn(watch)]
-        self.app.pace.start()
         if not self.place.is_alone:
             self._watching.append(eventlet.spawn(self._write_numbers))
         gc.collect()

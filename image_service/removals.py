@@ -209,5 +209,6 @@ def request_key(delivery: Delivery, content: bytes, now_ms: int) -> RequestKey |
     if not delivery.key:
         return None
     digest = hashlib.sha256(delivery.key.encode() + b"\0" + content).hexdigest()
-    arrived_ms = None if delivery.redelivered else delivery.arrived_ms
+    is_sure = delivery.redelivered or delivery.is_unique
+    arrived_ms = None if is_sure else delivery.arrived_ms
     return RequestKey("delivery:" + digest, now_ms, arrived_ms=arrived_ms)

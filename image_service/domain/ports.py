@@ -166,8 +166,10 @@ class RequestKey:
 
     key: a digest, so that it has one size; made_ms: Unix milliseconds; digest: SHA-256 of the
     bytes that the same key must come with again, b"" where the key alone says it all.
-    arrived_ms: of a request that was not redelivered. One remembered from before it arrived is
-    another one: some clients count their correlation ids from one at every start.
+    arrived_ms: of a request that was not redelivered and whose key others may have. One remembered
+    from before it arrived is another one: some clients count their correlation ids from one at
+    every start. Of others it tells nothing: on a host that hung a request may arrive after
+    somebody else has carried it out.
     """
 
     key: str

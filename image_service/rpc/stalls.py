@@ -34,6 +34,11 @@ class HangUp:
         if self._pace.is_stalled:  # since it was begun
             self()
 
+    def check(self) -> None:
+        """Raise ConnectionResetError where the connection is ended, or could not be."""
+        if self._pace.is_stalled:
+            raise ConnectionResetError("this process stands still")
+
     def __call__(self) -> None:
         """End it. In a native thread."""
         if self._transport is not None:

@@ -12,6 +12,8 @@ from .tallies import Histogram
 
 def watch(lag: Histogram, pace: Pace) -> None:
     """Measure for ever, in a green thread of its own; tell pace, and of what that has found."""
+    sleep(INTERVAL_S)  # until it goes round there is nothing to measure
+    pace.start()
     while True:
         due_s = time.monotonic() + INTERVAL_S
         sleep(INTERVAL_S)

@@ -279,3 +279,19 @@ def test_a_redelivered_restoration_leaves_what_was_removed_since_then_in_the_tra
     assert world.ids() == set()
     assert world.disk.trash
     assert not world.disk.blobs
+
+
+def test_a_request_that_nobody_else_can_have_is_known_however_late_it_arrives(
+    world: World,
+) -> None:
+    """At a host that hung: the broker gave it to another one, and this one's clock goes on."""
+    unique = Delivery(FIRST.key, redelivered=True, is_unique=True)
+    image = world.manager.add(PICTURE, "a.png", delivery=unique)
+    world.manager.update(image.id, tags=["1"], delivery=unique)
+    world.manager.update(image.id, tags=["2"])
+    world.clock.advance(60_000)
+    late = Delivery(FIRST.key, arrived_ms=world.clock.now_ms(), is_unique=True)
+    assert world.manager.add(PICTURE, "a.png", delivery=late) == image
+    assert world.manager.update(image.id, tags=["1"], delivery=late).tags == ("1",)
+    assert world.manager.get(image.id).tags == ("2",)
+    assert world.ids() == {image.id}
