@@ -120,8 +120,11 @@ class Additions:
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
         abandon = functools.partial(self._catalogue.abandon_request, request)
+        # The broker has taken a redelivered one back from whoever had it: a host that died, or that
+        # hangs, and whose lease goes on for a while. Should it finish after all, it comes too late.
+        takes_over = upload.delivery.redelivered
         try:
-            self._catalogue.begin_request(request)
+            self._catalogue.begin_request(request, takes_over=takes_over)
         except StorageUnavailable:
             self._owed.attempt(abandon)  # whether it is marked is not known
             raise

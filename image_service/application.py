@@ -42,6 +42,7 @@ from .settings import Settings
 from .sight import families, tracing
 from .sight.logs import AccessLog
 from .sight.meters import Meters
+from .sight.pace import Pace
 from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
@@ -72,7 +73,9 @@ class Application:
         self.place = place
         self._is_green = is_green
         self.started_s = time.monotonic()
-        self.broker = BrokerState()
+        # On one machine all processes stand still together: there is nobody to leave calls to.
+        self.pace = Pace(settings.stall_s if settings.catalogue_url else 0)
+        self.broker = BrokerState(self.pace)
         self.events = EventsState()
         self.on_news: Callable[[], None] = lambda: None
         self.clock = SystemClock()
@@ -214,6 +217,7 @@ class Application:
 
     def stop(self) -> None:
         """End the workers and let go of the store."""
+        self.pace.stop()
         self.numbers.write(self.own_numbers())
         self._pool.stop()
         self._render_pool.stop()

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field
 
 from .errors import StorageUnavailable
+from .sight.pace import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -14,12 +15,17 @@ _log = logging.getLogger(__name__)
 class BrokerState:
     """Which connections to the broker are consuming; told by the lanes."""
 
+    pace: Pace = field(default_factory=lambda: Pace(0))
     consuming: dict[str, bool] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     """Those of which RabbitMQ takes nothing, for it is short of memory or disk."""
 
     def check(self) -> None:
         """Raise StorageUnavailable while a lane is not consuming, or cannot answer."""
+        if self.pace.is_stalled:
+            raise StorageUnavailable(
+                "this process hardly gets any processor time, and takes no calls until it does"
+            )
         down = sorted(lane for lane, is_up in self.consuming.items() if not is_up)
         if down:
             raise StorageUnavailable(f"not connected to RabbitMQ: {', '.join(down)}")

@@ -69,7 +69,7 @@ def read_settings(config: Mapping[str, Any], base_dir: Path) -> Settings:
 
 
 def with_broker(config: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
-    """Return config with AMQP_URI and AMQP_SSL as Nameko and kombu take them.
+    """Return config with AMQP_URI, AMQP_SSL and HEARTBEAT as Nameko and kombu take them.
 
     Raises: ConfigError.
     """
@@ -78,7 +78,9 @@ def with_broker(config: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
         tls = amqp_tls.options(config.get("AMQP_SSL"), uri, base_dir)
     except ValueError as exc:
         raise ConfigError(f"AMQP_SSL (environment: AMQP_SSL): {exc}") from None
-    return {**config, **({"AMQP_URI": uri} if uri else {}), "AMQP_SSL": tls}
+    heartbeat_s = Settings.model_fields["heartbeat"].default  # Nameko's own is 60
+    named = {"AMQP_URI": uri} if uri else {}
+    return {"HEARTBEAT": heartbeat_s, **config, **named, "AMQP_SSL": tls}
 
 
 def _unknown_keys(config: Mapping[str, Any]) -> list[str]:

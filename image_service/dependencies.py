@@ -69,7 +69,7 @@ class Core(SharedExtension):
         A full collection goes over 110,000 such objects and holds every call up for 50 ms. The
         small ones cost an upload a twelfth of its time at Python's own thresholds.
         """
-        watch = functools.partial(lag.watch, self.app.meters.loop_lag)
+        watch = functools.partial(lag.watch, self.app.meters.loop_lag, self.app.pace)
         self._watching = [eventlet.spawn(watch)]
         if not self.place.is_alone:
             self._watching.append(eventlet.spawn(self._write_numbers))

@@ -78,7 +78,7 @@ class StorageManager:
         self._owed = Owed()
         terms = Terms(max_upload_bytes, accepted, strip, quotas or Quotas())
         self._additions = Additions(store, catalogue, engine, clock, self._owed, terms)
-        self._updates = Updates(store, catalogue, self._owed)
+        self._updates = Updates(store, catalogue, clock, self._owed)
         self._removals = Removals(
             store,
             catalogue,
@@ -187,9 +187,10 @@ class StorageManager:
         filename: object = None,
         tags: object = None,
         attributes: object = None,
+        delivery: Delivery | None = None,
     ) -> Image:
         """See Updates.update."""
-        return self._updates.update(image_id, filename, tags, attributes)
+        return self._updates.update(image_id, filename, tags, attributes, delivery)
 
     def remove(
         self, image_id: object, *, permanent: bool = False, delivery: Delivery | None = None
@@ -197,9 +198,9 @@ class StorageManager:
         """See Removals.remove."""
         return self._removals.remove(image_id, permanent=permanent, delivery=delivery)
 
-    def restore(self, image_id: object) -> Image:
+    def restore(self, image_id: object, *, delivery: Delivery | None = None) -> Image:
         """See Removals.restore."""
-        return self._removals.restore(image_id)
+        return self._removals.restore(image_id, delivery)
 
     def restorable_until_ms(self, image: Image) -> int | None:
         """See Removals.restorable_until_ms."""

@@ -5,7 +5,8 @@ For what runs in native threads: a green call there would wait in a hub of its o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import os
@@ -26,4 +27,17 @@ else:
     # It would wait for its processes with the green ones.
     subprocess.os, subprocess.threading, subprocess.time = os, threading, time
 
-__all__ = ["os", "queue", "socket", "subprocess", "threading", "time"]
+__all__ = ["hang_up", "os", "queue", "socket", "subprocess", "threading", "time"]
+
+
+def hang_up(connection: Any) -> None:
+    """Shut a connection down that others may be waiting on: they take it for the other end's doing.
+
+    Args: connection: a socket, or whatever has a fileno().
+    """
+    with contextlib.suppress(Exception):  # it was closed a moment ago
+        copy = socket.socket(fileno=os.dup(connection.fileno()))
+        try:
+            copy.shutdown(socket.SHUT_RDWR)
+        finally:
+            copy.close()

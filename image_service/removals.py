@@ -83,13 +83,18 @@ class Removals:
             raise
         return self._purge(image, once) if is_for_good else self._trash(image, once)
 
-    def restore(self, image_id: object) -> Image:
+    def restore(self, image_id: object, delivery: Delivery | None = None) -> Image:
         """Take an image out of the trash and return it; one that is not in it is left as it is.
 
-        Raises: InvalidImageId, ImageNotFound.
+        Raises: InvalidImageId, ImageNotFound; a redelivered one does not restore it once more.
         """
-        found(self._catalogue, image_id, or_trashed=True)
-        restored = self._catalogue.restore(parse_image_ref(image_id).id)
+        image_id = found(self._catalogue, image_id, or_trashed=True).id
+        content = b"restore " + image_id.encode()
+        once = request_key(delivery or Delivery(), content, self._clock.now_ms())
+        try:
+            restored = self._catalogue.restore(image_id, once)
+        except DuplicateRequest as duplicate:
+            restored = duplicate.image
         if restored is None:
             return found(self._catalogue, image_id)
         self._store.unshelve(restored.blob_name)
@@ -204,5 +209,6 @@ def request_key(delivery: Delivery, content: bytes, now_ms: int) -> RequestKey |
     if not delivery.key:
         return None
     digest = hashlib.sha256(delivery.key.encode() + b"\0" + content).hexdigest()
-    arrived_ms = None if delivery.redelivered else delivery.arrived_ms
+    is_sure = delivery.redelivered or delivery.is_unique
+    arrived_ms = None if is_sure else delivery.arrived_ms
     return RequestKey("delivery:" + digest, now_ms, arrived_ms=arrived_ms)

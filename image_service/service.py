@@ -91,7 +91,13 @@ class ImageService:
         attributes: given.Attributes | None = None,
     ) -> shapes.ImageReply:
         """Give an image another filename, other tags or attributes; answer as get_image."""
-        image = self.storage.update(image_id, filename=filename, tags=tags, attributes=attributes)
+        image = self.storage.update(
+            image_id,
+            filename=filename,
+            tags=tags,
+            attributes=attributes,
+            delivery=self.delivery,
+        )
         return self._replies.image(image)
 
     @rpc
@@ -109,7 +115,7 @@ class ImageService:
     @answers(replies.BLANK_IMAGE, *refusals.OF_AN_IMAGE)
     def restore_image(self, image_id: given.ImageId) -> shapes.ImageReply:
         """Take an image out of the trash; answer its url and metadata."""
-        return self._replies.image(self.storage.restore(image_id))
+        return self._replies.image(self.storage.restore(image_id, delivery=self.delivery))
 
     @rpc
     @answers(replies.BLANK_LIST, *refusals.ARGUMENTS)

@@ -18,10 +18,11 @@ class BrokerSettings(BaseModel):
     """Keys of config.yaml about RabbitMQ."""
 
     amqp_uri: str = Field("pyamqp://guest:guest@localhost", alias="AMQP_URI")
-    heartbeat: int = Field(60, ge=0, le=3600, alias="HEARTBEAT")
+    heartbeat: int = Field(5, ge=0, le=3600, alias="HEARTBEAT")
     accept: list[Serializer] = Field(["msgpack", "json"], alias="ACCEPT", min_length=1)
     serializer: Serializer = "msgpack"
     rpc_queue_type: Literal["classic", "quorum"] = "classic"
+    stall_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 0.5
     events: bool = True
     events_poll_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] = 1.0
 

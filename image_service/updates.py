@@ -8,22 +8,32 @@ from .domain import arguments
 from .domain.filename import check_extension, check_filename
 from .domain.image import Changes, Image
 from .domain.label import Label
-from .domain.ports import BlobStore, Catalogue
+from .domain.outcomes import Delivery
+from .domain.ports import BlobStore, Catalogue, Clock, DuplicateRequest
 from .errors import ImageNotFound
-from .removals import Owed, found
+from .removals import Owed, found, request_key
 
 
 class Updates:
     """Changes what callers call images, in the catalogue and beside their bytes."""
 
-    def __init__(self, store: BlobStore, catalogue: Catalogue, owed: Owed) -> None:
+    def __init__(self, store: BlobStore, catalogue: Catalogue, clock: Clock, owed: Owed) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._clock = clock
         self._owed = owed
 
-    def update(self, image_id: object, filename: object, tags: object, attributes: object) -> Image:
+    def update(
+        self,
+        image_id: object,
+        filename: object,
+        tags: object,
+        attributes: object,
+        delivery: Delivery | None = None,
+    ) -> Image:
         """Change what is not None and return the image, once that survives power loss.
 
+        A redelivered update answers as the first one did: what was changed since then stays.
         Raises: InvalidArgument, InvalidFilename, TypeMismatch, InvalidImageId, ImageNotFound.
         """
         changes = Changes(
@@ -36,7 +46,12 @@ class Updates:
             check_extension(changes.filename, image.facts.format)
         if changes == Changes():
             return image
-        changed = self._catalogue.change(image.id, changes)
+        content = f"update {image.id} {changes}".encode()
+        once = request_key(delivery or Delivery(), content, self._clock.now_ms())
+        try:
+            changed = self._catalogue.change(image.id, changes, once)
+        except DuplicateRequest as duplicate:
+            changed = duplicate.image
         if changed is None:  # deleted a moment ago
             raise ImageNotFound(image.id)
         self._owed.attempt(functools.partial(self._relabel, changed))

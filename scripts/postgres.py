@@ -23,7 +23,6 @@ USER = "postgres"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30.0
 SETTINGS = {
-    "listen_addresses": LOOPBACK,
     "max_connections": "200",
     # Nothing of a test has to outlast the machine.
     "fsync": "off",
@@ -64,25 +63,33 @@ class Server:
     """One private server. Its data, and its port, last over stop and start.
 
     Attributes:
-        port: on 127.0.0.1.
+        port: where it listens.
         url: of its database `postgres`, as its superuser `app`.
     """
 
-    def __init__(self, directory: Path, *, locale: str = "C.UTF-8", **settings: str) -> None:
+    def __init__(
+        self, directory: Path, *, host: str = LOOPBACK, locale: str = "C.UTF-8", **settings: str
+    ) -> None:
         """Choose a port; nothing is started or written yet.
 
-        Args: directory: created when missing; settings: as in postgresql.conf.
+        Args:
+            directory: created when missing.
+            host: the address that it listens on; all of its network of 256 are let in.
+            settings: as in postgresql.conf.
         """
         self.directory = directory
+        self._host = host
         self.port = free_ports(1)[0]
         self.url = self.url_of("postgres")
         self._locale = locale
-        self._settings = {**SETTINGS, "port": str(self.port), **settings}
+        self._settings = {
+            **SETTINGS, "listen_addresses": host, "port": str(self.port), **settings
+        }  # fmt: skip
         self._child: Child | None = None
 
     def url_of(self, database: str, user: str = "app", port: int | None = None) -> str:
         """Return what to connect to."""
-        return f"postgresql://{user}@{LOOPBACK}:{port or self.port}/{database}"
+        return f"postgresql://{user}@{self._host}:{port or self.port}/{database}"
 
     def copy(self, other: Server) -> None:
         """Become a standby of a running server, before the first start. Raises: ToolError."""
@@ -103,7 +110,7 @@ class Server:
         log = self.directory / "postgres.out"
         command = [*_as_postgres(), str(programs / "postgres"), "-D", str(self.directory), *options]
         self._child = Child(command, os.environ, log)
-        ready = [str(programs / "pg_isready"), "-h", LOOPBACK, "-p", str(self.port), "-t", "1"]
+        ready = [str(programs / "pg_isready"), "-h", self._host, "-p", str(self.port), "-t", "1"]
         for _ in range(START_TIMEOUT_S * 20):
             if not subprocess.run([*ready, "-q"], check=False).returncode:
                 return
@@ -140,6 +147,9 @@ class Server:
         options = ["-U", "app", "--auth=trust", "--no-sync", "-E", "UTF8"]
         initdb = [str(programs / "initdb"), "-D", str(self.directory), *options]
         _run([*_as_postgres(), *initdb, f"--locale={self._locale}"])
+        if self._host != LOOPBACK:
+            with (self.directory / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {self._host}/24 trust\n")
 
     def _make_folder(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -166,7 +176,7 @@ def _as_postgres() -> list[str]:
 def private_server(standby_of: Server | None = None, /, **settings: str) -> Iterator[Server]:
     """Run a server of one's own for the length of a `with` block, its data removed at the end.
 
-    Args: standby_of: a running server that it follows.
+    Args: standby_of: a running server that it follows; settings: see Server.
     Raises: ToolError when there is no way to start one.
     """
     # Not below a test's folder: those are closed to the user it runs as.

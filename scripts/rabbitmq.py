@@ -52,7 +52,7 @@ class Node:
 
     Attributes:
         directory: where its data and logs are.
-        port: its AMQP port, on 127.0.0.1.
+        port: its AMQP port.
         uri: what to connect to: user guest, virtual host `/`.
     """
 
@@ -62,6 +62,7 @@ class Node:
         self,
         directory: Path,
         *,
+        host: str = "localhost",
         port: int | None = None,
         max_message_bytes: int = RABBITMQ_4_MAX_MESSAGE_BYTES,
         starts_fast: bool = False,
@@ -71,6 +72,7 @@ class Node:
 
         Args:
             directory: created when missing; the node's data of an earlier time is used again.
+            host: the address that it listens on; all that reach one may use it.
             port: for AMQP; a free one when None.
             max_message_bytes: larger messages are refused; RabbitMQ 4's default when not given.
             settings: more lines of rabbitmq.conf.
@@ -79,8 +81,10 @@ class Node:
         any_port, self._dist_port, self._epmd_port = free_ports(3)
         self.directory = directory
         self.port = port or any_port
-        self.uri = f"pyamqp://guest:guest@localhost:{self.port}"
-        self._settings = (f"max_message_size = {max_message_bytes}", *settings)
+        self.uri = f"pyamqp://guest:guest@{host}:{self.port}"
+        self._address = LOOPBACK if host == "localhost" else host
+        strangers = () if host == "localhost" else ("loopback_users = none",)
+        self._settings = (f"max_message_size = {max_message_bytes}", *strangers, *settings)
         self._schedulers = STARTING_FAST if starts_fast else SPARING
         self._epmd: Child | None = None
         self._server: Child | None = None
@@ -205,7 +209,7 @@ class Node:
             "ERL_EPMD_ADDRESS": LOOPBACK,
             "ERL_EPMD_PORT": str(self._epmd_port),
             "RABBITMQ_NODENAME": "image_service@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": LOOPBACK,
+            "RABBITMQ_NODE_IP_ADDRESS": self._address,
             "RABBITMQ_NODE_PORT": str(self.port),
             "RABBITMQ_DIST_PORT": str(self._dist_port),
             "RABBITMQ_MNESIA_BASE": str(base / "mnesia"),

@@ -23,11 +23,13 @@ STOP_GRACE_S = 8.0
 class SeaweedServer:
     """One server process; what it keeps lasts over its restarts."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
+        """Args: host: the address that it listens on."""
         self._folder = folder
+        self._host = host
         self._ports = free_ports(9)
         self.port = self._ports[6]
-        self.endpoint_url = f"http://{LOOPBACK}:{self.port}"
+        self.endpoint_url = f"http://{host}:{self.port}"
         self._child: Child | None = None
         (folder / "data").mkdir(parents=True)
         identity = {
@@ -44,7 +46,7 @@ class SeaweedServer:
         )  # fmt: skip
         argv = [
             str(Path(sys.executable).with_name("weed")), "mini", f"-dir={self._folder / 'data'}",
-            f"-ip={LOOPBACK}", f"-ip.bind={LOOPBACK}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            f"-ip={self._host}", f"-ip.bind={self._host}", "-s3.port.iceberg=0", "-s3.port.lance=0",
             "-webdav=false", "-admin.ui=false", "-master.telemetry=false",
             f"-s3.config={self._folder / 's3.json'}", f"-bucket={BUCKET}",
             *(f"-{name}={port}" for name, port in zip(names, self._ports, strict=True)),

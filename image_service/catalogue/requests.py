@@ -41,15 +41,18 @@ def begin(
     request: RequestKey,
     *,
     holder: str,
-    is_alive: Callable[[str], bool],
+    is_kept: Callable[[str], bool],
 ) -> None:
-    """Mark request as in flight; see Catalogue.begin_request."""
+    """Mark request as in flight; see Catalogue.begin_request.
+
+    Args: is_kept: tells whether a holder that is at it keeps it.
+    """
     row = _row(connection, request, to_change=True)
     if row is not None:
         _check_digest(row, request)
         if row.image is not None:
             raise DuplicateRequest(from_snapshot(row.image))
-        if is_alive(row.holder):
+        if is_kept(row.holder):
             raise Busy("a request with this idempotency_key is still being worked on")
         _delete(connection, request)
     mark = {

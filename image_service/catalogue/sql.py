@@ -160,17 +160,23 @@ class SqlCatalogue:
 
         return self._announced(self._write_on_full_disk(work))
 
-    def change(self, image_id: str, changes: Changes) -> Image | None:
+    def change(
+        self, image_id: str, changes: Changes, request: RequestKey | None = None
+    ) -> Image | None:
         """See Catalogue.change."""
         tell = self._events.of(EventType.UPDATED)
 
         def work(connection: sa.Connection) -> Image | None:
+            if request:
+                requests.raise_if_done(connection, request)
             image = _find(connection, image_id, to_change=True)
             if image is None or image.deleted_ms is not None:
                 return None
             changed = image_changes.change(connection, image, changes)
+            row = to_row(changed)
+            self._finish(connection, [request] if request else [], row)
             if changed != image:
-                tell(connection, to_row(changed))
+                tell(connection, row)
             return changed
 
         return self._announced(self._write(work))
@@ -195,16 +201,20 @@ class SqlCatalogue:
 
         return self._announced(self._write_on_full_disk(work))
 
-    def restore(self, image_id: str) -> Image | None:
+    def restore(self, image_id: str, request: RequestKey | None = None) -> Image | None:
         """See Catalogue.restore."""
         tell = self._events.of(EventType.RESTORED)
 
         def work(connection: sa.Connection) -> Image | None:
+            if request:
+                requests.raise_if_done(connection, request)
             image = _find(connection, image_id, to_change=True)
             if image is None or image.deleted_ms is None:
                 return None
             restored = moves.moved(connection, image, None)
-            tell(connection, to_row(restored))
+            row = to_row(restored)
+            self._finish(connection, [request] if request else [], row)
+            tell(connection, row)
             return restored
 
         return self._announced(self._write_on_full_disk(work))
@@ -313,13 +323,14 @@ class SqlCatalogue:
         """See Catalogue.find_request."""
         return self._read(functools.partial(requests.find, request=request))
 
-    def begin_request(self, request: RequestKey) -> None:
+    def begin_request(self, request: RequestKey, *, takes_over: bool = False) -> None:
         """See Catalogue.begin_request."""
 
         def work(connection: sa.Connection) -> None:
             self._holder.check(connection)
-            is_alive = functools.partial(self._holder.is_alive, connection)
-            requests.begin(connection, request, holder=self._holder.id, is_alive=is_alive)
+            keeps = functools.partial(self._holder.is_alive, connection)
+            is_kept = (lambda _: False) if takes_over else keeps
+            requests.begin(connection, request, holder=self._holder.id, is_kept=is_kept)
 
         self._write(work)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 from .. import native
@@ -50,13 +49,4 @@ class Watch:
         for key, (until_s, connection) in list(self._in_use.items()):
             if until_s <= now_s:
                 del self._in_use[key]
-                _shut_down(connection)
-
-
-def _shut_down(connection: Any) -> None:
-    with contextlib.suppress(Exception):  # it was closed a moment ago
-        copy = native.socket.socket(fileno=native.os.dup(connection.fileno()))
-        try:
-            copy.shutdown(native.socket.SHUT_RDWR)
-        finally:
-            copy.close()
+                native.hang_up(connection)

@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..errors import ImageNotFound, InvalidArgument
+from ..errors import ImageNotFound, ImageServiceError, InvalidArgument
 from .caller import Caller
 from .downloads import Reader, Target, write_down
-from .errors import CallTimedOut, ServiceUnreachable, error_from
+from .errors import error_from
 from .fields import read
 from .results import (
     Address,
@@ -126,7 +126,8 @@ class ImageApi:
     def delete(self, image_id: str, *, permanent: bool = False) -> Deletion:
         """Delete an image, into the trash where there is one, unless it is to be permanent.
 
-        Where an earlier attempt's answer was lost, an image that is gone counts as deleted.
+        Where an earlier attempt failed, an image that is gone counts as deleted: nobody knows how
+        far that attempt came, and a host that hung may carry it out later.
         """
         is_uncertain = False
         arguments = {"image_id": image_id, "permanent": permanent or None}
@@ -135,13 +136,13 @@ class ImageApi:
             nonlocal is_uncertain
             try:
                 return self._once("delete_image", arguments)
-            except (CallTimedOut, ServiceUnreachable):
-                is_uncertain = True
-                raise
             except ImageNotFound:
                 if not is_uncertain:
                     raise
                 return {"imageId": image_id, "message": "Image deleted."}
+            except ImageServiceError:
+                is_uncertain = True
+                raise
 
         return read(Deletion, with_retries(self._attempts, attempt))
 

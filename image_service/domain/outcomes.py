@@ -16,13 +16,15 @@ from .quota import Used
 class Delivery:
     """How a request came.
 
-    key: what a redelivery of it has in common with it, "" if nothing. owner: who its caller says
-    that it is from, whatever that is; None if nobody.
+    key: what a redelivery of it has in common with it, "" if nothing. is_unique: whether no other
+    request ever has this key. owner: who its caller says that it is from, whatever that is; None
+    if nobody.
     """
 
     key: str = ""
     redelivered: bool = False
     arrived_ms: int = 0
+    is_unique: bool = False
     owner: object = None
 
 

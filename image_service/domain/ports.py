@@ -173,8 +173,10 @@ class RequestKey:
 
     key: a digest, so that it has one size; made_ms: Unix milliseconds; digest: SHA-256 of the
     bytes that the same key must come with again, b"" where the key alone says it all.
-    arrived_ms: of a request that was not redelivered. One remembered from before it arrived is
-    another one: some clients count their correlation ids from one at every start.
+    arrived_ms: of a request that was not redelivered and whose key others may have. One remembered
+    from before it arrived is another one: some clients count their correlation ids from one at
+    every start. Of others it tells nothing: on a host that hung a request may arrive after
+    somebody else has carried it out.
     """
 
     key: str
@@ -282,8 +284,13 @@ class Catalogue(Protocol):
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """Return the image, or None; from outside the trash, from it, or for None from either."""
 
-    def change(self, image_id: str, changes: Changes) -> Image | None:
-        """Change an image that is not in the trash; return it as it is then, None for none."""
+    def change(
+        self, image_id: str, changes: Changes, request: RequestKey | None = None
+    ) -> Image | None:
+        """Change an image that is not in the trash and remember the request; return it, or None.
+
+        Raises: DuplicateRequest if this request changed it before.
+        """
 
     def trash(
         self, image_id: str, deleted_ms: int, request: RequestKey | None = None
@@ -293,8 +300,11 @@ class Catalogue(Protocol):
         Raises: DuplicateRequest if the image is not there but this request trashed it.
         """
 
-    def restore(self, image_id: str) -> Image | None:
-        """Take the image out of the trash and return it, None if it was not in it."""
+    def restore(self, image_id: str, request: RequestKey | None = None) -> Image | None:
+        """Take the image out of the trash, remember the request; None if it was not in it.
+
+        Raises: DuplicateRequest if this request took it out before.
+        """
 
     def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
         """Return images that were put into the trash before a moment, the oldest first."""
@@ -381,12 +391,13 @@ class Catalogue(Protocol):
         Raises: InvalidArgument if the key was used with other bytes.
         """
 
-    def begin_request(self, request: RequestKey) -> None:
+    def begin_request(self, request: RequestKey, *, takes_over: bool = False) -> None:
         """Mark a caller-chosen key as in flight in this process.
 
+        Args: takes_over: from whoever is at it, living or not, who then cannot finish it.
         Raises:
             DuplicateRequest if it was carried out before.
-            Busy if a living process is at it.
+            Busy if a living process is at it, and is not taken over from.
             InvalidArgument if the key was used with other bytes.
         """
 

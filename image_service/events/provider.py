@@ -36,6 +36,7 @@ class EventsProvider(CoreProvider):
             app.meters,
             now_ms=app.clock.now_ms,
             poll_s=app.settings.events_poll_s,
+            is_stalled=lambda: app.pace.is_stalled,
         )
         app.on_news = self._publisher.wake
         self._publisher.wake()

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 # The first event is told at once, those that follow together: a look and the commit that forgets
 # what was told cost as much as telling ten.
 _SPACE_S = 0.2
+_STALLED_PAUSE_S = 1.0
 _PAUSES_S = {"start": 0.5, "stop": 10.0, "step": 1.0}
 
 
@@ -49,10 +50,12 @@ class Publisher:
         *,
         now_ms: Callable[[], int],
         poll_s: float,
+        is_stalled: Callable[[], bool] = lambda: False,
     ) -> None:
         """Args:
         outgoing: off the hub. state: is told what waits. now_ms: Unix milliseconds.
         poll_s: how often to look for what other processes have written.
+        is_stalled: tells whether this process had better leave it to others.
         """
         self._outgoing = outgoing
         self._line = line
@@ -61,6 +64,7 @@ class Publisher:
         self._meters = meters
         self._now_ms = now_ms
         self._poll_s = poll_s
+        self._is_stalled = is_stalled
         self._news = Semaphore(0)
         self._looked_s = 0.0
         self._pauses = self._new_pauses()
@@ -109,6 +113,11 @@ class Publisher:
 
     def _try(self) -> float:
         """Tell what there is; return for how many seconds to pause, 0 where it went well."""
+        if self._is_stalled() and not self._is_stopping:
+            if self._is_ours:
+                self._is_ours = False
+                self.end()
+            return _STALLED_PAUSE_S
         try:
             is_all_taken = self._tell_all()
         except Exception as exc:  # noqa: BLE001 - whatever it is, events wait for a better time

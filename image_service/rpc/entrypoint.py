@@ -45,6 +45,7 @@ class LightRpc(Rpc):
             request.delivery_key,
             request.redelivered,
             arrived_ms,
+            request.is_unique,
             owner=context_data.get(self.core.app.settings.owner_key),
         )
         context_data[CALL_CONTEXT_KEY] = request.call

@@ -18,14 +18,7 @@ from amqp import spec
 from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Queue
 from kombu.pools import producers
-from nameko.constants import (
-    AMQP_SSL_CONFIG_KEY,
-    AMQP_URI_CONFIG_KEY,
-    DEFAULT_TRANSPORT_OPTIONS,
-    HEADER_PREFIX,
-    LOGIN_METHOD_CONFIG_KEY,
-    NON_PERSISTENT,
-)
+from nameko.constants import HEADER_PREFIX, NON_PERSISTENT
 from nameko.exceptions import MethodNotFound
 from nameko.messaging import QueueConsumer
 from nameko.rpc import RpcConsumer, get_rpc_exchange
@@ -36,7 +29,8 @@ from ..read_ahead import read_ahead
 from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
-from .queues import HEAVY, LIGHT, queue_name, service_queue
+from .queues import HEAVY, LIGHT, queue_name, reply_connection, service_queue
+from .stalls import HangUp, when_it_gets_on
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -99,6 +93,8 @@ class LaneConnection(QueueConsumer):
 
     def take(self, provider: Any, message: Any) -> None:
         """Begin with one message, in a green thread of its own."""
+        if self.core.app.pace.is_stalled:  # it came before the connection ended: others have it now
+            return
         self._in_hand.add(message)
         work = functools.partial(self._handle, provider, message)
         self.container.spawn_managed_thread(work, identifier=f"{self.lane_name} message")
@@ -129,6 +125,7 @@ class LaneConnection(QueueConsumer):
 
     def on_iteration(self) -> None:
         """See ConsumerMixin. Stays connected until everything taken is acknowledged."""
+        self._hang_up.check()
         self._cancel_consumers_if_requested()
         if not self._consumers and not self._in_hand:
             self.should_stop = True
@@ -137,6 +134,7 @@ class LaneConnection(QueueConsumer):
         self, connection: Any, channel: Any, consumers: Any, **kwargs: Any
     ) -> None:
         """See ConsumerMixin."""
+        self._hang_up.watch(connection)
         self.core.app.broker.consuming[self.lane_name] = True
         self.core.app.meters.broker_connects.add((self.lane_name,))
         super().on_consume_ready(connection, channel, consumers, **kwargs)
@@ -149,8 +147,9 @@ class LaneConnection(QueueConsumer):
 
     def consume(self, *args: Any, **kwargs: Any) -> Any:
         """See ConsumerMixin; the connection is down whenever this generator ends."""
+        consuming = super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
         try:
-            yield from super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
+            yield from when_it_gets_on(self.core.app.pace, consuming)
         finally:
             self._mark_down()
 
@@ -175,6 +174,7 @@ class LaneConnection(QueueConsumer):
 
     def start(self) -> None:
         """See Extension."""
+        self._hang_up = HangUp(self.core.app.pace)
         self.core.app.broker.consuming.setdefault(self.lane_name, False)
         self._follow()
         super().start()
@@ -371,14 +371,7 @@ class Lane(RpcConsumer):
     @functools.cached_property
     def _reply_producers(self) -> Any:
         # Looked up once: describing the connection anew costs a twentieth of a light call.
-        config = self.container.config
-        connection = Connection(
-            config[AMQP_URI_CONFIG_KEY],
-            transport_options={**DEFAULT_TRANSPORT_OPTIONS, "confirm_publish": True},
-            ssl=config.get(AMQP_SSL_CONFIG_KEY),
-            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        )
-        return producers[connection]
+        return producers[reply_connection(self.container.config)]
 
 
 class LightLane(Lane):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 LARGE_JSON_BYTES = 64 * 1024
 """JSON bodies above this are decoded in a worker process: see imaging.messages."""
 
+# With dashes or without, as Nameko's callers, NestJS's and others send it.
+_UUID = re.compile("[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _FALLBACK_CONTENT_TYPE = "application/json"
 _MSGPACK_CONTENT_TYPE = "application/x-msgpack"
 
@@ -66,6 +69,11 @@ class Request:
         if not self.reply_to or not self.correlation_id:
             return ""
         return f"{self.reply_to}\0{self.correlation_id}"
+
+    @property
+    def is_unique(self) -> bool:
+        """Whether no other request has its correlation id: it is no number that somebody counts."""
+        return bool(_UUID.fullmatch(self.correlation_id or ""))
 
     def context_data(self, prefix: str) -> dict[str, Any]:
         """Return Nameko's context data from the headers, without a malformed call stack."""

@@ -6,14 +6,17 @@ import time
 
 from eventlet import sleep
 
+from .pace import INTERVAL_S, Pace
 from .tallies import Histogram
 
-_INTERVAL_S = 0.25
 
-
-def watch(lag: Histogram) -> None:
-    """Measure for ever, in a green thread of its own."""
+def watch(lag: Histogram, pace: Pace) -> None:
+    """Measure for ever, in a green thread of its own; tell pace, and of what that has found."""
+    sleep(INTERVAL_S)  # until it goes round there is nothing to measure
+    pace.start()
     while True:
-        due_s = time.monotonic() + _INTERVAL_S
-        sleep(_INTERVAL_S)
+        due_s = time.monotonic() + INTERVAL_S
+        sleep(INTERVAL_S)
         lag.add(max(0.0, time.monotonic() - due_s))
+        pace.beat()
+        pace.tell()

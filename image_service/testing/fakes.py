@@ -111,12 +111,17 @@ class MemoryCatalogue:
         image = self.records.images.get(image_id)
         return image if image and trashed in (None, image.deleted_ms is not None) else None
 
-    def change(self, image_id: str, changes: Changes) -> Image | None:
+    def change(
+        self, image_id: str, changes: Changes, request: RequestKey | None = None
+    ) -> Image | None:
         """See Catalogue.change."""
+        self._raise_if_done(request)
         image = self.get(image_id)
         if image is None:
             return None
         changed = self.records.images[image_id] = changes.applied_to(image)
+        if request:
+            self._finish(request, changed)
         return changed
 
     def trash(
@@ -134,12 +139,15 @@ class MemoryCatalogue:
         self.records.images[image_id] = trashed
         return trashed
 
-    def restore(self, image_id: str) -> Image | None:
+    def restore(self, image_id: str, request: RequestKey | None = None) -> Image | None:
         """See Catalogue.restore."""
+        self._raise_if_done(request)
         image = self.get(image_id, trashed=True)
         if image is None:
             return None
         restored = self.records.images[image_id] = replace(image, deleted_ms=None)
+        if request:
+            self._finish(request, restored)
         return restored
 
     def trashed_before(self, moment_ms: int, limit: int) -> list[Image]:
@@ -307,14 +315,14 @@ class MemoryCatalogue:
         _check_same_bytes(asked, request)
         return asked.image
 
-    def begin_request(self, request: RequestKey) -> None:
+    def begin_request(self, request: RequestKey, *, takes_over: bool = False) -> None:
         """See Catalogue.begin_request."""
         asked = self.records.requests.get(request.key)
         if asked:
             _check_same_bytes(asked, request)
             if asked.image:
                 raise DuplicateRequest(asked.image)
-            if asked.holder in self.records.alive:
+            if asked.holder in self.records.alive and not takes_over:
                 raise Busy("a request with this idempotency_key is still being worked on")
         self.records.requests[request.key] = _Asked(request, self._process)
 

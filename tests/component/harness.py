@@ -64,6 +64,8 @@ class Service:
             "upload_dir": str(upload_dir),
             "image_workers": 1,
             "render_workers": 1,
+            # On PostgreSQL: a test's own work holds up the hub that it shares with the service.
+            "stall_s": 0,
             **settings,
         }
         self.container = ServiceContainer(ImageService, self.config)
@@ -140,6 +142,7 @@ class RawCaller:
     """A caller in plain AMQP, property by property, as other languages' clients are."""
 
     def __init__(self, uri: str) -> None:
+        self.uri = uri
         self._kombu = kombu.Connection(uri)
         self._connection = self._kombu.connection
         self.channel = self._connection.channel()

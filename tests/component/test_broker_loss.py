@@ -6,6 +6,7 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import eventlet
@@ -147,6 +148,31 @@ def test_a_slow_broker_makes_calls_slow_and_nothing_else(
     assert sorted(reply["imageId"] for reply in replies) == sorted(
         name.partition(".")[0] for name in far_service.stored()
     )
+
+
+def test_calls_of_a_host_that_is_gone_without_a_word_go_to_another(
+    make_service: Callable[..., Service],
+    cable: Cable,
+    raw: RawCaller,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("image_service.rpc.lanes._CANCEL_TIMEOUT_S", 1)
+    folders = (tmp_path / "one", tmp_path / "other")
+    far, near = (
+        make_service(uri=uri, upload_dir=folder, HEARTBEAT=1, max_workers=8, upload_concurrency=2)
+        for uri, folder in zip((cable.uri, raw.uri), folders, strict=True)
+    )
+    cable.is_stalled = True
+    asked = {raw.send(b'{"args": [], "kwargs": {}}', "get_storage_info") for _ in range(12)}
+    started = time.monotonic()
+    told = {raw.receive().properties["correlation_id"] for _ in asked}
+    assert told == asked
+    # Three heartbeats; by default it takes fifteen seconds, by Nameko's own three minutes.
+    assert time.monotonic() - started < 15
+    assert near.app.meters.rpc_requests.value(("get_storage_info", "ok")) == 12
+    cable.is_stalled = False
+    assert far.is_alive
 
 
 def test_a_broker_that_pauses_is_waited_for(

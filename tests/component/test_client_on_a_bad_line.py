@@ -119,6 +119,22 @@ def test_a_deletion_whose_answer_was_lost_is_a_deletion(
             images.delete(image.id)
 
 
+def test_a_deletion_that_was_carried_out_and_failed_is_a_deletion(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the database does not say what became of its commit."""
+    with ImageClient(service.uri, timeout_s=TIMEOUT_S) as images:
+        image = images.upload(png(seed=506), "a.png")
+        remove = service.app.manager.remove
+
+        def failing(*args: Any, **kwargs: Any) -> Any:
+            remove(*args, **kwargs)
+            raise errors.StorageUnavailable("it did not say")
+
+        monkeypatch.setattr(service.app.manager, "remove", failing)
+        assert images.delete(image.id).image_id == image.id
+
+
 def test_a_connection_that_breaks_is_replaced(service: Service, cable: Cable) -> None:
     with ImageClient(cable.uri, timeout_s=TIMEOUT_S) as images:
         assert images.health().is_ok

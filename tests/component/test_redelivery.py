@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 import eventlet
@@ -42,6 +43,19 @@ def test_the_same_upload_after_the_first_was_answered_makes_one_image(
     assert len(service.stored()) == before + 1
 
 
+def test_an_upload_that_arrives_late_makes_no_second_image(
+    service: Service, raw: RawCaller
+) -> None:
+    """Not marked as redelivered: at a host that hung, after another one has carried it out."""
+    before, body = len(service.stored()), upload_body(picture())
+    answers, correlation_id = [], uuid.uuid4().hex
+    for _ in range(2):
+        raw.send(body, "upload_image", correlation_id=correlation_id)
+        answers.append(raw.answer())
+    assert answers[0] == answers[1]
+    assert len(service.stored()) == before + 1
+
+
 def test_the_same_deletion_twice_answers_as_the_first_did(
     service: Service, raw: RawCaller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -58,6 +72,26 @@ def test_the_same_deletion_twice_answers_as_the_first_did(
     assert second == first
     raw.send(body, "delete_image", correlation_id="another call")
     assert raw.answer()["result"]["error"]["code"] == "image_not_found"
+
+
+def test_the_same_update_twice_leaves_what_another_one_changed_between_them(
+    service: Service, raw: RawCaller
+) -> None:
+    """A host that hung comes to itself, and to a call that another one has answered long ago."""
+    image_id = service.upload(picture())["imageId"]
+    correlation_ids = {tag: str(uuid.uuid4()) for tag in "12"}
+
+    def update(tag: str) -> dict[str, Any]:
+        body = json.dumps({"args": [image_id], "kwargs": {"tags": [tag]}}).encode()
+        raw.send(body, "update_image", correlation_id=correlation_ids[tag])
+        result: dict[str, Any] = raw.answer()["result"]
+        return result
+
+    first, _, again = update("1"), update("2"), update("1")
+    assert first["success"]
+    assert again == first
+    with service.rpc() as rpc:
+        assert rpc.get_image(image_id)["metadata"]["tags"] == ["2"]
 
 
 def test_one_correlation_id_for_everything_mixes_nothing_up(

@@ -324,6 +324,22 @@ def test_a_request_in_flight_is_busy_for_everyone_until_it_ends(catalogues: Any)
     assert raised.value.image == image
 
 
+def test_a_request_in_flight_that_is_taken_over_is_finished_by_who_took_it(catalogues: Any) -> None:
+    one, two = catalogues.start().adapter, catalogues.start().adapter
+    one.begin_request(asked())
+    two.begin_request(asked(), takes_over=True)
+    with pytest.raises(Busy):
+        one.add(new_image(), [asked()])
+    one.abandon_request(asked())
+    with pytest.raises(Busy):
+        one.begin_request(asked())
+    image = two.add(new_image(), [asked()])
+    assert one.find_request(asked()) == image
+    with pytest.raises(DuplicateRequest):
+        one.begin_request(asked(), takes_over=True)
+    assert ids(one) == [image.id]
+
+
 def test_a_key_with_other_bytes_is_refused_in_flight_and_after(catalogue: Catalogue) -> None:
     other = asked(digest=b"other")
     catalogue.begin_request(asked())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
+
 from image_service.domain.image import Changes
 from image_service.domain.listing import parse_list_query
-from image_service.domain.ports import Catalogue, RequestKey
+from image_service.domain.ports import Catalogue, DuplicateRequest, RequestKey
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import new_image
 
@@ -57,6 +59,24 @@ def test_an_answered_request_keeps_the_image_as_it_was(catalogue: Catalogue) -> 
     image = catalogue.add(new_image(filename="a.jpg"), [request])
     catalogue.change(image.id, Changes("b.jpg"))
     assert catalogue.find_request(request) == image
+
+
+def test_the_same_request_to_change_changes_nothing_once_more(catalogue: Catalogue) -> None:
+    request = RequestKey("delivery:k", NOON_MS)
+    image = catalogue.add(new_image(tags=("0",)))
+    first = catalogue.change(image.id, Changes(tags=("1",)), request)
+    later = catalogue.change(image.id, Changes(tags=("2",)), RequestKey("delivery:l", NOON_MS))
+    assert catalogue.find_request(request) == first
+    with pytest.raises(DuplicateRequest) as raised:
+        catalogue.change(image.id, Changes(tags=("1",)), request)
+    assert raised.value.image == first
+    assert catalogue.get(image.id) == later
+
+
+def test_a_request_that_changed_nothing_is_not_remembered(catalogue: Catalogue) -> None:
+    request = RequestKey("delivery:k", NOON_MS)
+    assert catalogue.change(new_image().id, Changes(tags=("1",)), request) is None
+    assert catalogue.find_request(request) is None
 
 
 def test_totals_stay_as_they_are(catalogue: Catalogue) -> None:

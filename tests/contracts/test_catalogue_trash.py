@@ -109,6 +109,17 @@ def test_the_same_request_to_trash_is_answered_as_the_first(catalogue: Catalogue
     assert raised.value.image == in_trash(image)
 
 
+def test_the_same_request_to_restore_does_not_restore_once_more(catalogue: Catalogue) -> None:
+    image = catalogue.add(new_image())
+    catalogue.trash(image.id, NOON_MS)
+    assert catalogue.restore(image.id, KEY) == image
+    catalogue.trash(image.id, NOON_MS)
+    with pytest.raises(DuplicateRequest) as raised:
+        catalogue.restore(image.id, KEY)
+    assert raised.value.image == image
+    assert catalogue.get(image.id) is None
+
+
 def test_what_is_put_back_is_exactly_as_it_was(catalogue: Catalogue) -> None:
     catalogue.add(new_image(sha256=b"a" * 32))
     back = new_image(sha256=b"a" * 32, owner="ada", tags=("t",), duplicate_of=None)

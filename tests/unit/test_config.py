@@ -17,6 +17,7 @@ from image_service.config import (
     ConfigError,
     environment_name,
     read_settings,
+    with_broker,
 )
 from image_service.settings import STRICT, Settings
 
@@ -241,6 +242,12 @@ def test_what_nameko_would_fail_on_is_told_before(key: str, value: Any, word: st
     (problem,) = problems(**{key: value})
     assert problem.startswith(key)
     assert word in problem
+
+
+def test_hosts_that_are_gone_are_found_out_in_seconds_whatever_the_file_leaves_out() -> None:
+    folder = Path("/")
+    assert with_broker({}, folder)["HEARTBEAT"] == 5
+    assert with_broker({"HEARTBEAT": 20}, folder)["HEARTBEAT"] == 20
 
 
 def test_a_password_is_in_no_problem() -> None:

@@ -96,6 +96,7 @@ class Desk:
     def __init__(self) -> None:
         self.outbox, self.turn, self.line = ListOutbox(), OwnTurn(), ListLine()
         self.state, self.meters = EventsState(), Meters()
+        self.is_stalled = False
         self.publisher = Publisher(
             Outgoing(self.outbox, self.turn),
             self.line,
@@ -104,6 +105,7 @@ class Desk:
             self.meters,
             now_ms=lambda: NOON_MS + 40,
             poll_s=0.05,
+            is_stalled=lambda: self.is_stalled,
         )
         self.thread: eventlet.greenthread.GreenThread | None = None
 
@@ -164,6 +166,23 @@ def test_after_a_failure_all_of_it_is_told_once_more(desk: Desk) -> None:
     assert desk.state.backlog == Backlog(2, NOON_MS)
     wait_until(lambda: not desk.outbox.events)
     assert desk.line.sent == ["e1", "e2"]
+
+
+def test_a_process_that_stands_still_leaves_the_turn_to_others(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("image_service.events.publisher._STALLED_PAUSE_S", 0.05)
+    desk.outbox.add(new_image())
+    desk.run()
+    wait_until(lambda: desk.line.sent == ["e1"] and desk.turn.is_held)
+    desk.is_stalled = True
+    desk.outbox.add(new_image())
+    wait_until(lambda: not desk.turn.is_held)
+    assert not desk.line.is_open
+    eventlet.sleep(0.2)
+    assert (desk.line.sent, desk.turn.is_held) == (["e1"], False)
+    desk.is_stalled = False
+    wait_until(lambda: desk.line.sent == ["e1", "e2"])
 
 
 def test_what_the_broker_has_is_not_told_again_after_a_failure(desk: Desk) -> None:

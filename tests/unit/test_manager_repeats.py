@@ -119,6 +119,26 @@ def test_a_key_whose_process_died_can_be_used_again(world: World) -> None:
     assert later.manager.add(PICTURE, "a.png", idempotency_key="k").id in later.ids()
 
 
+def test_a_redelivered_upload_is_carried_out_though_a_host_that_hangs_is_at_it(
+    world: World,
+) -> None:
+    other = world.sibling()
+    redelivered = []
+
+    def hanging(name: str, data: bytes, label: bytes) -> bytes:
+        world.store._adapter.put = put
+        image = other.manager.add(PICTURE, "a.png", delivery=AGAIN, idempotency_key="k")
+        redelivered.append(image)
+        return put(name, data, label)
+
+    put = world.store._adapter.put
+    world.store._adapter.put = hanging
+    first = world.manager.add(PICTURE, "a.png", delivery=FIRST, idempotency_key="k")
+    assert redelivered == [first]
+    assert world.ids() == {first.id}
+    world.assert_in_step()
+
+
 def test_a_failed_upload_does_not_use_up_its_key(world: World) -> None:
     world.engine.failure = CorruptImage("x")
     with pytest.raises(CorruptImage):
@@ -233,3 +253,45 @@ def test_a_checksum_is_verified_also_where_the_first_reply_would_do(world: World
     world.manager.add(PICTURE, "a.png", idempotency_key="k")
     with pytest.raises(ChecksumMismatch):
         world.manager.add(PICTURE, "a.png", idempotency_key="k", checksum="sha256:" + "0" * 64)
+
+
+def test_a_redelivered_update_leaves_what_was_changed_since_then(world: World) -> None:
+    image = world.manager.add(PICTURE, "a.png")
+    first = world.manager.update(image.id, tags=["1"], delivery=FIRST)
+    later = world.manager.update(image.id, tags=["2"])
+    assert world.sibling().manager.update(image.id, tags=["1"], delivery=AGAIN) == first
+    assert world.manager.get(image.id) == later
+
+
+def test_one_correlation_id_for_other_changes_is_another_update(world: World) -> None:
+    image = world.manager.add(PICTURE, "a.png")
+    for tag in ("1", "2"):
+        assert world.manager.update(image.id, tags=[tag], delivery=FIRST).tags == (tag,)
+
+
+def test_a_redelivered_restoration_leaves_what_was_removed_since_then_in_the_trash() -> None:
+    world = World(trash_retention_days=1)
+    image = world.manager.add(PICTURE, "a.png")
+    world.manager.remove(image.id)
+    assert world.manager.restore(image.id, delivery=FIRST) == image
+    world.manager.remove(image.id)
+    assert world.sibling().manager.restore(image.id, delivery=AGAIN) == image
+    assert world.ids() == set()
+    assert world.disk.trash
+    assert not world.disk.blobs
+
+
+def test_a_request_that_nobody_else_can_have_is_known_however_late_it_arrives(
+    world: World,
+) -> None:
+    """At a host that hung: the broker gave it to another one, and this one's clock goes on."""
+    unique = Delivery(FIRST.key, redelivered=True, is_unique=True)
+    image = world.manager.add(PICTURE, "a.png", delivery=unique)
+    world.manager.update(image.id, tags=["1"], delivery=unique)
+    world.manager.update(image.id, tags=["2"])
+    world.clock.advance(60_000)
+    late = Delivery(FIRST.key, arrived_ms=world.clock.now_ms(), is_unique=True)
+    assert world.manager.add(PICTURE, "a.png", delivery=late) == image
+    assert world.manager.update(image.id, tags=["1"], delivery=late).tags == ("1",)
+    assert world.manager.get(image.id).tags == ("2",)
+    assert world.ids() == {image.id}

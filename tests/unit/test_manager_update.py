@@ -18,7 +18,7 @@ from image_service.errors import (
     TypeMismatch,
 )
 from image_service.removals import Owed
-from image_service.testing import MemoryCatalogue, MemoryStore
+from image_service.testing import FixedClock, MemoryCatalogue, MemoryStore
 from image_service.updates import Updates
 from tests.contracts.adapters import new_image
 
@@ -28,7 +28,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.store, self.catalogue, self.owed = MemoryStore(), MemoryCatalogue(), Owed()
-        self.updates = Updates(self.store, self.catalogue, self.owed)
+        self.updates = Updates(self.store, self.catalogue, FixedClock(), self.owed)
         self.image = self.catalogue.add(
             new_image(filename="a.jpg", tags=("x",), attributes={"k": "v"}, owner="me")
         )
