@@ -46,7 +46,7 @@ from .sight.pace import Pace
 from .sight.shared import WRITE_INTERVAL_S, Numbers, OwnNumbers, SharedNumbers
 from .sight.watches import MeteredRenderer, PoolMeter
 from .storage import LocalVariants
-from .storage.s3 import S3Store, share_variants
+from .storage.s3 import S3Store, SharedVariants, share_variants
 from .upkeep import Upkeep
 from .variants import CacheCounts, Variant, Variants
 from .verify import Verifier
@@ -94,12 +94,7 @@ class Application:
         traced = self.tracing.traced
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
-        here = LocalVariants(
-            settings.cache_path,
-            max_bytes=settings.cache_bytes,
-            max_wait_s=settings.render_timeout_s,
-        )
-        self._cache = share_variants(settings, here)
+        self._cache = _cache_of(settings)
         self._render_pool = self._create_render_pool()
         renderer = MeteredRenderer(
             PooledRenderer(
@@ -336,6 +331,15 @@ def _tell_of_the_move(settings: Settings) -> None:
         target,
         "; url_redirect waits for that" if settings.url_redirect else "",
     )
+
+
+def _cache_of(settings: Settings) -> LocalVariants | SharedVariants:
+    here = LocalVariants(
+        settings.cache_path,
+        max_bytes=settings.cache_bytes,
+        max_wait_s=settings.render_timeout_s,
+    )
+    return share_variants(settings, here)
 
 
 def _numbers_of(place: Place) -> Numbers:
