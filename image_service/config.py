@@ -73,12 +73,10 @@ def with_broker(config: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
 
     Raises: ConfigError.
     """
-    uri = amqp_tls.several(config.get("AMQP_URI"))
     try:
-        tls = amqp_tls.options(config.get("AMQP_SSL"), uri, base_dir)
+        return amqp_tls.ready(config, base_dir)
     except ValueError as exc:
         raise ConfigError(f"AMQP_SSL (environment: AMQP_SSL): {exc}") from None
-    return {**config, **({"AMQP_URI": uri} if uri else {}), "AMQP_SSL": tls}
 
 
 def _unknown_keys(config: Mapping[str, Any]) -> list[str]:

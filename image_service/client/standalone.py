@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..amqp_tls import options, several
+from ..amqp_tls import ready
 from .address import DEFAULT_AMQP_URI
 from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .errors import ServiceUnreachable
@@ -121,11 +121,8 @@ class ImageClient(ImageApi):
             config: more of Nameko's keys, as AMQP_SSL or rpc_exchange.
         Raises: ValueError where AMQP_SSL cannot be used.
         """
-        uri = several(amqp_uri)
         settings = {
-            **(config or {}),
-            "AMQP_URI": uri,
-            "AMQP_SSL": options((config or {}).get("AMQP_SSL"), uri, Path.cwd()),
+            **ready({**(config or {}), "AMQP_URI": amqp_uri}, Path.cwd()),
             "serializer": "msgpack",
             "ACCEPT": ["msgpack", "json"],
         }
