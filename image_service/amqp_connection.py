@@ -5,7 +5,8 @@ Nothing here connects: kombu's Connection is a description until somebody does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kombu import Connection
@@ -48,3 +49,26 @@ def described(
 def hosts_of(connection: Connection) -> int:
     """Return how many hosts there are to try."""
     return max(1, len(connection.alt))
+
+
+class LeavesHungHosts:
+    """A ConsumerMixin that lets go of a lost connection at once.
+
+    kombu says farewell also where the heartbeats have told that nobody listens, and waits for an
+    answer for as long as that host hangs.
+    """
+
+    connect_max_retries: int | None
+    create_connection: Any
+    on_connection_error: Any
+
+    @contextlib.contextmanager
+    def establish_connection(self) -> Iterator[Connection]:
+        """See ConsumerMixin."""
+        with self.create_connection() as connection:
+            connection.ensure_connection(self.on_connection_error, self.connect_max_retries)
+            try:
+                yield connection
+            except connection.connection_errors:
+                connection.collect()
+                raise

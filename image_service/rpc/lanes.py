@@ -22,7 +22,7 @@ from nameko.exceptions import MethodNotFound
 from nameko.messaging import QueueConsumer
 from nameko.rpc import RpcConsumer, get_rpc_exchange
 
-from ..amqp_connection import described
+from ..amqp_connection import LeavesHungHosts, described
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
 from ..read_ahead import read_ahead
@@ -45,7 +45,7 @@ _CANCEL_TIMEOUT_S = 5
 _WAKE_INTERVAL_S = 0.25
 
 
-class LaneConnection(QueueConsumer):
+class LaneConnection(LeavesHungHosts, QueueConsumer):
     """A connection that takes messages for one lane."""
 
     core = Core()

@@ -149,3 +149,4 @@ class _Line:
         """End the connection without a farewell, which a host that hangs would not answer."""
         self._channel = None
         self._connection.collect()
+        self._connection.maybe_switch_next()

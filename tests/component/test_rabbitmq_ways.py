@@ -69,6 +69,24 @@ def test_when_a_host_is_lost_the_next_is_taken_and_replies_still_arrive(
     assert service.is_alive
 
 
+def test_a_host_that_hangs_is_left_for_the_next(
+    cables: list[Cable],
+    make_service: Callable[..., Service],
+    broker_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("image_service.amqp_connection.CONNECT_TIMEOUT_S", 1)
+    service = make_service(uri=";".join(each.uri for each in cables), HEARTBEAT=1)
+    with ImageClient(broker_uri, timeout_s=40, attempts=1) as images:
+        image = images.upload(LARGE, "a.png")
+        assert images.read(image.id) == LARGE
+        cables[0].is_stalled = True
+        assert images.read(image.id) == LARGE
+        assert images.upload(picture(), "b.png").id
+        assert images.health().is_ok
+    assert service.get("/readyz")[0].status == 200
+
+
 def test_the_start_and_a_client_take_the_first_host_that_answers(
     cables: list[Cable], broker_uri: str, tmp_path: Path, make_service: Callable[..., Service]
 ) -> None:
