@@ -113,6 +113,7 @@ class Line:
 
     def __init__(self, config: Mapping[str, Any], context_data: Mapping[str, Any]) -> None:
         """Connect. Raises: ServiceUnreachable, BrokerRefused."""
+        self.uri = str(config["AMQP_URI"])
         self._cluster = ClusterRpcProxy(
             dict(config), context_data=dict(context_data), reply_listener_cls=_ReplyListener
         )
