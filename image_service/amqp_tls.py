@@ -38,6 +38,17 @@ def several(uri: object) -> str:
     return str(uri or "")
 
 
+def ready(config: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return config with AMQP_URI and AMQP_SSL as Nameko and kombu take them.
+
+    Args: folder: where paths of AMQP_SSL begin.
+    Raises: ValueError that says what is wrong with AMQP_SSL.
+    """
+    uri = several(config.get("AMQP_URI"))
+    tls = options(config.get("AMQP_SSL"), uri, folder)
+    return {**config, **({"AMQP_URI": uri} if uri else {}), "AMQP_SSL": tls}
+
+
 def options(value: object, uri: str, folder: Path) -> Mapping[str, Any] | None:
     """Return AMQP_SSL as kombu takes it, None for a connection that is not encrypted.
 
@@ -101,6 +112,8 @@ def _readable(key: str, path: Path) -> str:
 
 
 def _requirement(value: object) -> ssl.VerifyMode:
+    if isinstance(value, ssl.VerifyMode):
+        return value
     word = str(value).lower().removeprefix("cert_")
     for name, mode in _CERT_REQS.items():
         if word in (name, str(int(mode))):

@@ -9,15 +9,15 @@ import eventlet
 from amqp.exceptions import AccessRefused, PreconditionFailed
 from kombu import Connection
 from kombu.exceptions import OperationalError
-from nameko.constants import AMQP_SSL_CONFIG_KEY, AMQP_URI_CONFIG_KEY, LOGIN_METHOD_CONFIG_KEY
+from nameko.constants import AMQP_URI_CONFIG_KEY
 
+from .amqp_connection import CONNECT_TIMEOUT_S, described, hosts_of
 from .amqp_tls import certificate_problem
 from .rpc.queues import service_queues
 from .settings import Settings
 
 _log = logging.getLogger(__name__)
 
-_TIMEOUT_S = 5
 RABBITMQ_4_LIMIT_BYTES = 16 * 1024 * 1024
 
 
@@ -31,15 +31,10 @@ def check_broker(config: dict[str, Any], settings: Settings) -> None:
     Raises: StartError.
     """
     name = broker_name(config)
-    connection = Connection(
-        config.get(AMQP_URI_CONFIG_KEY),
-        ssl=config.get(AMQP_SSL_CONFIG_KEY),
-        login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-        connect_timeout=_TIMEOUT_S,
-    )
-    hosts = max(1, len(connection.alt))
+    connection = described(config)
+    hosts = hosts_of(connection)
     try:
-        with eventlet.Timeout(_TIMEOUT_S * hosts + 2), connection:
+        with eventlet.Timeout(CONNECT_TIMEOUT_S * hosts + 2), connection:
             connection.ensure_connection(max_retries=hosts, interval_start=0, interval_step=0)
             _tell_of_message_size(connection, settings)
             _check_queues(connection, name, settings)

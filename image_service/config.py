@@ -73,14 +73,11 @@ def with_broker(config: Mapping[str, Any], base_dir: Path) -> dict[str, Any]:
 
     Raises: ConfigError.
     """
-    uri = amqp_tls.several(config.get("AMQP_URI"))
+    heartbeat_s = Settings.model_fields["heartbeat"].default  # Nameko's own is 60
     try:
-        tls = amqp_tls.options(config.get("AMQP_SSL"), uri, base_dir)
+        return {"HEARTBEAT": heartbeat_s, **amqp_tls.ready(config, base_dir)}
     except ValueError as exc:
         raise ConfigError(f"AMQP_SSL (environment: AMQP_SSL): {exc}") from None
-    heartbeat_s = Settings.model_fields["heartbeat"].default  # Nameko's own is 60
-    named = {"AMQP_URI": uri} if uri else {}
-    return {"HEARTBEAT": heartbeat_s, **config, **named, "AMQP_SSL": tls}
 
 
 def _unknown_keys(config: Mapping[str, Any]) -> list[str]:

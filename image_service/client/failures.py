@@ -21,6 +21,8 @@ from .errors import (
 )
 
 _BROKEN = (OSError, EOFError, amqp.exceptions.AMQPError, kombu.exceptions.KombuError)
+# What a quorum queue answers while it elects a leader, and a queue that is full.
+_NOT_TAKEN = amqp.exceptions.MessageNacked
 _REFUSED = (amqp.exceptions.AccessRefused, amqp.exceptions.NotAllowed)
 _LEAST_SIZE_BYTES = 1000
 
@@ -50,6 +52,8 @@ def translated(method: str, exc: Exception) -> ImageServiceError | None:
     distrust = certificate_problem(exc) or (exc.__cause__ and certificate_problem(exc.__cause__))
     if distrust:
         return BrokerRefused(f"{distrust}; see AMQP_SSL")
+    if isinstance(exc, _NOT_TAKEN):
+        return ServiceUnreachable("it did not take the call for now")
     if isinstance(exc, _BROKEN):
         return ServiceUnreachable(_words(exc))
     if type(exc) is RuntimeError:  # Nameko's, of a consumer that was disconnected

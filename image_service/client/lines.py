@@ -19,12 +19,7 @@ with warnings.catch_warnings():
     # Of eventlet, by Nameko: who writes a script cannot help it.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
     from nameko import serialization
-    from nameko.constants import (
-        AMQP_SSL_CONFIG_KEY,
-        AMQP_URI_CONFIG_KEY,
-        LOGIN_METHOD_CONFIG_KEY,
-        NON_PERSISTENT,
-    )
+    from nameko.constants import NON_PERSISTENT
     from nameko.exceptions import RpcTimeout
     from nameko.standalone.rpc import (
         ClusterRpcProxy,
@@ -32,11 +27,10 @@ with warnings.catch_warnings():
         SingleThreadedReplyListener,
     )
 
+from ..amqp_connection import CONNECT_TIMEOUT_S, described, hosts_of
 from ..read_ahead import read_ahead
 from .caller import SERVICE_NAME
 from .failures import told_of
-
-_CONNECT_TIMEOUT_S = 5.0
 
 
 class _Consumer(PollingQueueConsumer):
@@ -52,19 +46,14 @@ class _Consumer(PollingQueueConsumer):
         config = provider.container.config
         self.provider = provider
         self.serializer, self.accept = serialization.setup(config)
-        self.connection = kombu.Connection(
-            config[AMQP_URI_CONFIG_KEY],
-            ssl=config.get(AMQP_SSL_CONFIG_KEY),
-            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-            connect_timeout=_CONNECT_TIMEOUT_S,
-        )
+        self.connection = described(config)
         self.connection.ensure_connection(
-            max_retries=max(1, len(self.connection.alt)),
+            max_retries=hosts_of(self.connection),
             interval_start=0,
             reraise_as_library_errors=False,
         )
         transport = self.connection.connection.transport
-        transport.sock.settimeout(_CONNECT_TIMEOUT_S)
+        transport.sock.settimeout(CONNECT_TIMEOUT_S)
         read_ahead(transport)
         self.queue = provider.queue
         self._setup_consumer()
@@ -124,6 +113,7 @@ class Line:
 
     def __init__(self, config: Mapping[str, Any], context_data: Mapping[str, Any]) -> None:
         """Connect. Raises: ServiceUnreachable, BrokerRefused."""
+        self.uri = str(config["AMQP_URI"])
         self._cluster = ClusterRpcProxy(
             dict(config), context_data=dict(context_data), reply_listener_cls=_ReplyListener
         )

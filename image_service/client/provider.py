@@ -2,23 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import eventlet
+from kombu import Queue
+from nameko.amqp.publish import Publisher
 from nameko.constants import (
     ACCEPT_CONFIG_KEY,
+    AMQP_SSL_CONFIG_KEY,
+    AMQP_URI_CONFIG_KEY,
     DEFAULT_SERIALIZER,
+    DEFAULT_TRANSPORT_OPTIONS,
     NON_PERSISTENT,
     SERIALIZER_CONFIG_KEY,
 )
 from nameko.exceptions import RpcTimeout
 from nameko.extensions import DependencyProvider
-from nameko.rpc import ReplyListener, ServiceProxy
+from nameko.messaging import QueueConsumer
+from nameko.rpc import RPC_REPLY_QUEUE_TEMPLATE, MethodProxy, ReplyListener, ServiceProxy
 
+from ..amqp_connection import LeavesHungHosts, described
+from ..amqp_tls import ready
 from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .caller import SERVICE_NAME
+from .errors import ServiceUnreachable
 from .failures import told_of
+
+
+class _Connection(LeavesHungHosts, QueueConsumer):
+    """What replies come by: encrypted as AMQP_SSL says, which Nameko leaves to kombu."""
+
+    config: Mapping[str, Any]
+    """The container's, as kombu takes it."""
+
+    def setup(self) -> None:
+        """See Extension. Raises: ValueError where AMQP_SSL cannot be used."""
+        self.config = ready(self.container.config, Path.cwd())
+        super().setup()
+
+    @property
+    def amqp_uri(self) -> str:
+        """See QueueConsumer."""
+        return str(self.config[AMQP_URI_CONFIG_KEY])
+
+    @property
+    def connection(self) -> Any:
+        """See ConsumerMixin: how to connect, not a connection."""
+        return described(self.config, has_heartbeat=True)
+
+    def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
+        """See ConsumerMixin; called after every (re)connection."""
+        for provider in self._providers:
+            provider.renew()
+        return super().get_consumers(consumer_cls, channel)
+
+    def consume(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        """See ConsumerMixin; the connection is down whenever this generator ends."""
+        try:
+            yield from super().consume(*args, **kwargs)
+        finally:
+            for provider in self._providers:
+                provider.give_up()
+
+
+class _Replies(ReplyListener):
+    """Where replies arrive: a queue that goes with its connection, and the next has another name.
+
+    Nameko's own lasts, on the host of a cluster where it was declared first: while that is away
+    no other host has it or lets it be declared, and no reply ever comes.
+    """
+
+    queue_consumer = _Connection()
+    queue: Queue
+    _reply_events: dict[str, Any]
+
+    def renew(self) -> None:
+        """Take another queue; it is declared with the connection."""
+        self.give_up()
+        self.routing_key = str(uuid.uuid4())
+        self.queue = Queue(
+            RPC_REPLY_QUEUE_TEMPLATE.format(self.container.service_name, self.routing_key),
+            exchange=self.queue.exchange,
+            routing_key=self.routing_key,
+            durable=False,
+            exclusive=True,
+        )
+
+    def give_up(self) -> None:
+        """Tell those who wait that their replies went with the queue."""
+        waiting, self._reply_events = self._reply_events, {}
+        for event in waiting.values():
+            event.send_exception(ServiceUnreachable("the connection was lost"))
+
+
+class _Publisher(Publisher):
+    # kombu tells the connections that it keeps apart by these, and not by how they are encrypted.
+    transport_options = {  # noqa: RUF012 - as Nameko has it
+        **DEFAULT_TRANSPORT_OPTIONS,
+        "client_properties": {"connection_name": "image_service.client.Images"},
+    }
+
+
+class _Method(MethodProxy):
+    publisher_cls = _Publisher
+
+    @property
+    def amqp_uri(self) -> str:
+        return self.reply_listener.queue_consumer.amqp_uri
+
+    @property
+    def ssl(self) -> Any:
+        return self.reply_listener.queue_consumer.config[AMQP_SSL_CONFIG_KEY]
+
+
+class _Service(ServiceProxy):
+    def __getattr__(self, name: str) -> _Method:
+        return _Method(
+            self.worker_ctx, self.service_name, name, self.reply_listener, **self.options
+        )
 
 
 class WorkerCaller:
@@ -53,7 +157,7 @@ class WorkerCaller:
 class Images(DependencyProvider):
     """Injects ImageApi: `images = Images()`. The worker's context data go with each call."""
 
-    rpc_reply_listener = ReplyListener()
+    replies = _Replies()
 
     def __init__(self, *, timeout_s: float = TIMEOUT_S, attempts: int = ATTEMPTS) -> None:
         """Args: timeout_s, attempts: see ImageApi."""
@@ -62,10 +166,10 @@ class Images(DependencyProvider):
 
     def get_dependency(self, worker_ctx: Any) -> ImageApi:
         """See DependencyProvider."""
-        service = ServiceProxy(
+        service = _Service(
             worker_ctx,
             SERVICE_NAME,
-            self.rpc_reply_listener,
+            self.replies,
             serializer=_serializer(self.container.config),
             delivery_mode=NON_PERSISTENT,
             # Nameko would wait for a broker's confirmation for ever.
@@ -73,7 +177,7 @@ class Images(DependencyProvider):
             confirm_timeout=self._timeout_s,
             retry_policy={"max_retries": 1},
         )
-        caller = WorkerCaller(service, self.rpc_reply_listener)
+        caller = WorkerCaller(service, self.replies)
         return ImageApi(caller, timeout_s=self._timeout_s, attempts=self._attempts)
 
 

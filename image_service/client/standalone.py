@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..amqp_tls import options, several
+from ..amqp_tls import ready
 from .address import DEFAULT_AMQP_URI
 from .api import ATTEMPTS, TIMEOUT_S, ImageApi
 from .errors import ServiceUnreachable
@@ -29,6 +29,7 @@ class LinePool:
 
     def __init__(self, config: Mapping[str, Any], context_data: Mapping[str, Any]) -> None:
         self._config = config
+        self._uri = str(config["AMQP_URI"])
         self._context_data = context_data
         # Its append and pop are atomic: no lock, which eventlet would have to know of.
         self._idle: deque[Line] = deque()
@@ -58,6 +59,7 @@ class LinePool:
                 self._idle.append(line)
             else:
                 line.close()
+                self._leave(line.uri)
 
     def _idle_line(self) -> Line | None:
         while True:
@@ -73,7 +75,21 @@ class LinePool:
         _import_safely()
         from .lines import Line
 
-        return Line(self._config, self._context_data)
+        uri = self._uri
+        try:
+            return Line({**self._config, "AMQP_URI": uri}, self._context_data)
+        except BaseException:
+            self._leave(uri)
+            raise
+
+    def _leave(self, uri: str) -> None:
+        """Begin with the next host: the first may let clients in and answer nothing."""
+        first, _, others = uri.partition(";")
+        if others and uri == self._uri:
+            self._uri = f"{others};{first}"
+            for _ in range(len(self._idle)):
+                with contextlib.suppress(IndexError):
+                    self._idle.popleft().close()
 
 
 def _import_safely() -> None:
@@ -121,11 +137,8 @@ class ImageClient(ImageApi):
             config: more of Nameko's keys, as AMQP_SSL or rpc_exchange.
         Raises: ValueError where AMQP_SSL cannot be used.
         """
-        uri = several(amqp_uri)
         settings = {
-            **(config or {}),
-            "AMQP_URI": uri,
-            "AMQP_SSL": options((config or {}).get("AMQP_SSL"), uri, Path.cwd()),
+            **ready({**(config or {}), "AMQP_URI": amqp_uri}, Path.cwd()),
             "serializer": "msgpack",
             "ACCEPT": ["msgpack", "json"],
         }

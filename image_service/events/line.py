@@ -7,21 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kombu import Connection, Producer
-from nameko.constants import (
-    AMQP_SSL_CONFIG_KEY,
-    AMQP_URI_CONFIG_KEY,
-    DEFAULT_HEARTBEAT,
-    HEARTBEAT_CONFIG_KEY,
-    LOGIN_METHOD_CONFIG_KEY,
-    PERSISTENT,
-    TRANSPORT_OPTIONS_CONFIG_KEY,
-)
+from kombu import Producer
+from nameko.constants import PERSISTENT
 from nameko.standalone.events import get_event_exchange
 
+from ..amqp_connection import described, hosts_of
 from .messages import Message
 
-_CONNECT_TIMEOUT_S = 5
 _CONFIRM_TIMEOUT_S = 30
 
 
@@ -72,18 +64,10 @@ class Line:
                 connection.collect()  # not close(): that waits for a broker which may be gone
 
     def _connect(self) -> None:
-        config = self._config
-        connection = Connection(
-            config[AMQP_URI_CONFIG_KEY],
-            transport_options=config.get(TRANSPORT_OPTIONS_CONFIG_KEY),
-            heartbeat=config.get(HEARTBEAT_CONFIG_KEY, DEFAULT_HEARTBEAT),
-            ssl=config.get(AMQP_SSL_CONFIG_KEY),
-            login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-            connect_timeout=_CONNECT_TIMEOUT_S,
-        )
+        connection = described(self._config, has_heartbeat=True)
         try:
             # Each host of a cluster once.
-            connection.ensure_connection(max_retries=max(1, len(connection.alt)), interval_start=0)
+            connection.ensure_connection(max_retries=hosts_of(connection), interval_start=0)
             channel = connection.channel()
             self._exchange(channel).declare()
             channel.confirm_select()

@@ -17,37 +17,36 @@ import eventlet
 from amqp import spec
 from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Queue
-from kombu.pools import producers
 from nameko.constants import HEADER_PREFIX, NON_PERSISTENT
 from nameko.exceptions import MethodNotFound
 from nameko.messaging import QueueConsumer
 from nameko.rpc import RpcConsumer, get_rpc_exchange
 
+from ..amqp_connection import LeavesHungHosts, described
 from ..dependencies import Core
 from ..errors import ReplyTooLarge
 from ..read_ahead import read_ahead
 from . import sight
 from .answers import failure_of
 from .frames import tolerant_frame_handler
-from .queues import HEAVY, LIGHT, queue_name, reply_connection, service_queue
+from .large_replies import PUBLISH_SIGNATURE, LargeReplies
+from .queues import HEAVY, LIGHT, queue_name, service_queue
 from .stalls import HangUp, when_it_gets_on
 from .wire import PlainMessage, Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
 
-_REPLY_RETRIES = {"max_retries": 3, "interval_start": 0, "interval_step": 0.5, "interval_max": 2}
 # The caller waits: a reply on disk serves nobody.
 _TRANSIENT = NON_PERSISTENT
 # One frame: no broker's max_message_size, and no other frame on the connection, is in its way.
 _SMALL_REPLY_BYTES = 64 * 1024
-_PUBLISH_SIGNATURE = "Bssbb"
 _BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
 _WAKE_INTERVAL_S = 0.25
 
 
-class LaneConnection(QueueConsumer):
+class LaneConnection(LeavesHungHosts, QueueConsumer):
     """A connection that takes messages for one lane."""
 
     core = Core()
@@ -67,14 +66,14 @@ class LaneConnection(QueueConsumer):
     @property
     def connection(self) -> Connection:
         """See ConsumerMixin: how to connect, not a connection."""
-        connection = super().connection
-        connection.transport_options = {
-            **(connection.transport_options or {}),
-            "frame_handler": tolerant_frame_handler,
-            "on_blocked": functools.partial(self.core.app.broker.block, self.lane_name),
-            "on_unblocked": functools.partial(self.core.app.broker.unblock, self.lane_name),
-        }
-        return connection
+        broker, lane = self.core.app.broker, self.lane_name
+        return described(
+            self.container.config,
+            has_heartbeat=True,
+            frame_handler=tolerant_frame_handler,
+            on_blocked=functools.partial(broker.block, lane),
+            on_unblocked=functools.partial(broker.unblock, lane),
+        )
 
     def get_consumers(self, consumer_cls: Any, channel: Any) -> Any:
         """See ConsumerMixin; called after every (re)connection."""
@@ -335,9 +334,6 @@ class Lane(RpcConsumer):
         it has the reply before it, and nobody needs to wait for it to say so.
         """
         channel = request.message.channel
-        if len(reply.body) > _SMALL_REPLY_BYTES or not channel.connection:
-            self._send_confirmed(request, reply)
-            return
         message = channel.prepare_message(
             reply.body,
             content_type=reply.content_type,
@@ -348,30 +344,18 @@ class Lane(RpcConsumer):
                 "delivery_mode": _TRANSIENT,
             },
         )
+        arguments = (0, self._exchange.name, request.reply_to, False, False)
+        if len(reply.body) > _SMALL_REPLY_BYTES or not channel.connection:
+            self._large_replies.send(arguments, message)
+            return
         # Not basic_publish(): that reads from the connection first, in the middle of whatever
         # message is coming in by another green thread, and both wait for ever.
-        arguments = (0, self._exchange.name, request.reply_to, False, False)
-        channel.send_method(spec.Basic.Publish, _PUBLISH_SIGNATURE, arguments, message)
-
-    def _send_confirmed(self, request: Request, reply: Reply) -> None:
-        with self._reply_producers.acquire(block=True) as producer:
-            producer.publish(
-                reply.body,
-                exchange=self._exchange,
-                routing_key=request.reply_to,
-                correlation_id=request.correlation_id,
-                content_type=reply.content_type,
-                content_encoding=reply.content_encoding,
-                headers=self.core.app.tracing.carried_by(request.call) or None,
-                delivery_mode=_TRANSIENT,
-                retry=True,
-                retry_policy=_REPLY_RETRIES,
-            )
+        channel.send_method(spec.Basic.Publish, PUBLISH_SIGNATURE, arguments, message)
 
     @functools.cached_property
-    def _reply_producers(self) -> Any:
-        # Looked up once: describing the connection anew costs a twentieth of a light call.
-        return producers[reply_connection(self.container.config)]
+    def _large_replies(self) -> LargeReplies:
+        lane = self.queue_consumer.lane_name
+        return LargeReplies(self.container.config, self.core.app.broker, lane)
 
 
 class LightLane(Lane):

@@ -1,17 +1,10 @@
-"""The queues that calls come by, and the connection that large answers go by."""
+"""The queues that calls come by."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from kombu import Connection, Queue
-from nameko.constants import (
-    AMQP_SSL_CONFIG_KEY,
-    AMQP_URI_CONFIG_KEY,
-    DEFAULT_TRANSPORT_OPTIONS,
-    LOGIN_METHOD_CONFIG_KEY,
-)
+from kombu import Queue
 from nameko.rpc import RPC_QUEUE_TEMPLATE
 
 from ..settings import Settings
@@ -41,16 +34,3 @@ def service_queues(settings: Settings) -> Iterator[Queue]:
     """Yield the queues of both lanes."""
     for suffix in (LIGHT, HEAVY):
         yield service_queue(settings, suffix)
-
-
-def reply_connection(config: Mapping[str, Any]) -> Connection:
-    """Return how large answers are sent, with the broker's word for each.
-
-    Args: config: Nameko's.
-    """
-    return Connection(
-        config[AMQP_URI_CONFIG_KEY],
-        transport_options={**DEFAULT_TRANSPORT_OPTIONS, "confirm_publish": True},
-        ssl=config.get(AMQP_SSL_CONFIG_KEY),
-        login_method=config.get(LOGIN_METHOD_CONFIG_KEY),
-    )

@@ -207,6 +207,22 @@ def test_a_service_that_never_ran_is_told_at_once(broker_uri: str) -> None:
         images.health()
 
 
+def test_a_host_that_answers_nothing_is_asked_last_from_then_on(
+    service: Service, cable: Cable
+) -> None:
+    uris = f"{cable.uri};{service.uri}"
+    with ImageClient(uris, timeout_s=1, attempts=1) as images:
+        assert images.health().is_ok
+        cable.is_stalled = True
+        with pytest.raises(CallTimedOut):
+            images.health()
+        begun_s = time.monotonic()
+        assert images.health().is_ok
+        assert images.upload(png(seed=506), "a.png").id
+        assert time.monotonic() - begun_s < 5
+        cable.is_stalled = False
+
+
 def test_a_network_that_carries_nothing_any_more_is_not_waited_for(
     service: Service, cable: Cable
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,10 +12,11 @@ import pytest
 from nameko.containers import ServiceContainer
 from nameko.rpc import rpc
 from nameko.standalone.rpc import ClusterRpcProxy
+from nameko.testing.services import entrypoint_hook
 
 from image_service.client import Images
 from image_service.testing import png
-from tests.component.harness import CALL_TIMEOUT_S, Service
+from tests.component.harness import CALL_TIMEOUT_S, Cable, Service
 
 
 class ShopService:
@@ -102,3 +105,31 @@ def test_a_worker_does_not_wait_for_ever(
 
     monkeypatch.setattr(owned.app.manager, "add", slowly)
     assert shop("hurry", png(seed=802)) == "call_timed_out"
+
+
+def test_a_reply_that_went_with_its_connection_is_asked_for_again_at_once(
+    owned: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cable, ends = Cable(owned.uri), []
+    add = owned.app.manager.add
+
+    def cutting(*args: Any, **kwargs: Any) -> Any:
+        image = add(*args, **kwargs)
+        if not ends:
+            ends.extend(cable._ends)
+            for end in ends:
+                end.shutdown(socket.SHUT_RDWR)
+            eventlet.sleep(0.1)
+        return image
+
+    monkeypatch.setattr(owned.app.manager, "add", cutting)
+    config = {"AMQP_URI": cable.uri, "ACCEPT": ["msgpack", "json"], "serializer": "msgpack"}
+    container = ServiceContainer(ShopService, config)
+    container.start()
+    begun_s = time.monotonic()
+    with entrypoint_hook(container, "sell", timeout=CALL_TIMEOUT_S) as sell:
+        image_id = sell(png(seed=803))
+    assert time.monotonic() - begun_s < CALL_TIMEOUT_S / 2
+    assert owned.app.manager.get(image_id).filename == "sold.png"
+    container.stop()
+    cable.cut()

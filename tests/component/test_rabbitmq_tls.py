@@ -10,16 +10,29 @@ import kombu.pools
 import pytest
 import trustme
 from click.testing import CliRunner
+from nameko.containers import ServiceContainer
+from nameko.testing.services import dummy, entrypoint_hook
 
 from image_service import broker_check, cli_remote
+from image_service.amqp_tls import TlsOptions
 from image_service.broker_check import StartError
 from image_service.cli import main
-from image_service.client import ImageClient
+from image_service.client import ImageClient, Images
 from image_service.client.errors import BrokerRefused
+from image_service.client.provider import _Connection
 from image_service.config import read_settings, with_broker
 from scripts import rabbitmq
 from tests.component.harness import Service
 from tests.component.pictures import noise
+
+
+class Robot:
+    name = "robot"
+    images = Images()
+
+    @dummy
+    def is_well(self) -> bool:
+        return self.images.health().is_ok
 
 
 class Site:
@@ -98,6 +111,29 @@ def test_service_and_client_speak_over_it_pictures_and_all(
         assert "broker:" in done.output
     finally:
         service.stop()
+
+
+def test_a_nameko_service_reads_it_as_the_service_does(site: Site, tmp_path: Path) -> None:
+    service = Service(site.uri, tmp_path / "uploads", AMQP_SSL=site.good).start()
+    # kombu by itself knows neither this word nor a list of hosts, and compares no name.
+    told = {"AMQP_URI": [site.uri, site.uri], "AMQP_SSL": {**site.good, "cert_reqs": "required"}}
+    robot = ServiceContainer(Robot, {**told, "ACCEPT": ["msgpack"], "serializer": "msgpack"})
+    try:
+        robot.start()
+        with entrypoint_hook(robot, "is_well") as is_well:
+            assert is_well()
+        (replies,) = [each for each in robot.extensions if isinstance(each, _Connection)]
+        assert isinstance(replies.connection.ssl, TlsOptions)
+        assert robot.config["AMQP_SSL"] == told["AMQP_SSL"]
+    finally:
+        robot.stop()
+        service.stop()
+
+
+def test_a_nameko_service_with_a_wrong_option_does_not_start(site: Site) -> None:
+    told = {"AMQP_URI": site.uri, "AMQP_SSL": {"ca_cert": "ca.pem"}}
+    with pytest.raises(ValueError, match="did you mean ca_certs"):
+        ServiceContainer(Robot, told).start()
 
 
 def test_an_authority_that_did_not_sign_is_said_in_one_line(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import eventlet
+import eventlet.event
 import kombu.pools
 import pytest
 from amqp.exceptions import AccessRefused
@@ -20,6 +22,7 @@ from image_service.broker_check import StartError
 from image_service.client import ImageClient
 from image_service.client.errors import CallTimedOut
 from image_service.config import read_settings
+from image_service.rpc.large_replies import LargeReplies
 from scripts import rabbitmq
 from tests.component.harness import QUEUES, Cable, RawCaller, Service, delete_queues, wait_until
 from tests.component.pictures import noise, picture
@@ -64,6 +67,24 @@ def test_when_a_host_is_lost_the_next_is_taken_and_replies_still_arrive(
         assert images.health().is_ok
         assert time.monotonic() - started_s < 10
     assert service.is_alive
+
+
+def test_a_host_that_hangs_is_left_for_the_next(
+    cables: list[Cable],
+    make_service: Callable[..., Service],
+    broker_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("image_service.amqp_connection.CONNECT_TIMEOUT_S", 1)
+    service = make_service(uri=";".join(each.uri for each in cables), HEARTBEAT=1)
+    with ImageClient(broker_uri, timeout_s=40, attempts=1) as images:
+        image = images.upload(LARGE, "a.png")
+        assert images.read(image.id) == LARGE
+        cables[0].is_stalled = True
+        assert images.read(image.id) == LARGE
+        assert images.upload(picture(), "b.png").id
+        assert images.health().is_ok
+    assert service.get("/readyz")[0].status == 200
 
 
 def test_the_start_and_a_client_take_the_first_host_that_answers(
@@ -202,5 +223,51 @@ def test_an_alarm_of_the_broker_holds_replies_up_and_loses_none(
             assert rpc.health_check()["status"] == "ok"
     finally:
         node.ctl("set_vm_memory_high_watermark", "0.6")
+        service.stop()
+        eventlet.sleep(0)
+
+
+def test_a_full_disk_of_the_broker_holds_large_replies_up_too_and_loses_none(
+    node: rabbitmq.Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete_queues(node.uri)
+    may_answer, waiting = eventlet.event.Event(), []
+    send = LargeReplies.send
+
+    def send_later(*arguments: Any) -> None:
+        waiting.append(arguments)
+        may_answer.wait()
+        send(*arguments)
+
+    monkeypatch.setattr(LargeReplies, "send", send_later)
+    service = Service(node.uri, tmp_path / "uploads").start()
+    try:
+        image_id = service.upload(LARGE)["imageId"]
+        with RawCaller(node.uri) as raw:
+            wanted = [{"args": [image_id], "kwargs": {"length": 200_000 + n}} for n in range(3)]
+            for each in wanted:
+                raw.send(json.dumps(each).encode(), "download_image")
+            wait_until(lambda: len(waiting) == len(wanted))
+            node.ctl("set_disk_free_limit", "1000000GB")
+            may_answer.send()
+            wait_until(lambda: service.app.broker.blocked == {"transfers (large replies)"})
+            report, body = service.get("/readyz")
+            assert report.status == 503
+            assert b"transfers (large replies)" in body
+            key = {"filename": "late.png", "idempotency_key": "once"}
+            hasty, data = ImageClient(node.uri, timeout_s=1, attempts=1), picture()
+            with hasty, pytest.raises(CallTimedOut, match="may be carried out still"):
+                hasty.upload(data, **key)
+            assert service.get(f"/images/{image_id}")[0].status == 200
+            node.ctl("set_disk_free_limit", "50MB")
+            answers = [raw.answer()["result"] for _ in wanted]
+            assert sorted(each["totalBytes"] for each in answers) == [len(LARGE)] * 3
+        wait_until(lambda: service.get("/readyz")[0].status == 200)
+        assert service.app.broker.blocked == set()
+        with ImageClient(node.uri) as images:
+            late = images.upload(data, **key)
+            assert [each.id for each in images.iterate(filename="late")] == [late.id]
+    finally:
+        node.ctl("set_disk_free_limit", "50MB")
         service.stop()
         eventlet.sleep(0)

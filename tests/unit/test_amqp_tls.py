@@ -9,7 +9,8 @@ from typing import Any
 import kombu
 import pytest
 
-from image_service.amqp_tls import TlsOptions, options, several
+from image_service.amqp_connection import CONNECT_TIMEOUT_S, described, hosts_of
+from image_service.amqp_tls import TlsOptions, options, ready, several
 from image_service.broker_check import message_size_warning
 from image_service.config import ConfigError, read_settings, with_broker
 from image_service.settings import Settings
@@ -40,6 +41,31 @@ def test_paths_begin_in_the_folder_and_the_server_is_verified(folder: Path) -> N
     assert told["ca_certs"] == str(folder / "ca.pem")
     assert told["cert_reqs"] == ssl.CERT_REQUIRED
     assert options(told, PLAIN, folder) is told
+
+
+def test_what_was_read_once_may_be_read_again(folder: Path) -> None:
+    config = {"AMQP_URI": [PLAIN, PLAIN], "AMQP_SSL": {"ca_certs": "ca.pem", "cert_reqs": "none"}}
+    once = ready(config, folder)
+    assert once["AMQP_URI"] == f"{PLAIN};{PLAIN}"
+    assert ready(once, Path()) == once
+    assert ready({}, folder) == {"AMQP_SSL": None}
+
+
+def test_a_connection_is_what_nameko_s_keys_say() -> None:
+    tls = options(True, PLAIN, Path())
+    config = {
+        "AMQP_URI": f"{PLAIN};pyamqp://a:b@two", "AMQP_SSL": tls, "LOGIN_METHOD": "EXTERNAL",
+        "HEARTBEAT": 7, "TRANSPORT_OPTIONS": {"max_retries": 9},
+    }  # fmt: skip
+    told = described(config, on_blocked=print)
+    assert (told.hostname, told.login_method, told.heartbeat) == ("one", "EXTERNAL", 0)
+    assert told.ssl is tls
+    assert told.connect_timeout == CONNECT_TIMEOUT_S
+    assert told.transport_options == {"max_retries": 9, "on_blocked": print}
+    assert described(config, has_heartbeat=True).heartbeat == 7
+    assert hosts_of(told) == 2
+    plain = described({"AMQP_URI": PLAIN}, has_heartbeat=True)
+    assert (plain.ssl, plain.heartbeat, hosts_of(plain)) == (None, 60, 1)
 
 
 def test_it_may_be_json_and_requirements_are_words_or_python_s_numbers(folder: Path) -> None:

@@ -24,6 +24,7 @@ TOO_LARGE = amqp.exceptions.PreconditionFailed(
         (amqp.exceptions.ConnectionForced("shutdown"), "service_unreachable", "shutdown"),
         (kombu.exceptions.OperationalError("gone"), "service_unreachable", "gone"),
         (amqp.exceptions.AccessRefused("who?"), "broker_refused", "who"),
+        (amqp.exceptions.MessageNacked(), "service_unreachable", "did not take the call"),
         (RuntimeError("This consumer has been disconnected"), "service_unreachable", "lost"),
         (IncorrectSignature("unexpected keyword"), "call_refused", "unexpected keyword"),
         (RemoteError("ValueError", "x"), "call_refused", "ValueError x"),
