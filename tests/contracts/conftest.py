@@ -22,7 +22,7 @@ from tests.contracts.adapters import (
     Process,
 )
 
-_MOVING_EACH_TIME = ("test_catalogue.py", "test_catalogue_quotas.py")
+_MOVING_EACH_TIME = ("test_catalogue_quotas.py",)
 
 
 @pytest.hookimpl(tryfirst=True)
