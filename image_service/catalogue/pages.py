@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,9 +11,10 @@ from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import Page
 from . import slots
 from .records import from_row
-from .tables import image_tags, images, listed, totals
+from .tables import image_tags, images, listed, tags, totals
 
 _TOTALS = sa.select(totals)
+_OF_TAG = sa.select(tags.c.files).where(tags.c.tag == sa.bindparam("of_tag"))
 _ORDER_COLUMNS = {
     "createdAt": images.c.created_ms,
     "filename": images.c.filename_folded,
@@ -34,9 +36,18 @@ def read_page(connection: sa.Connection, query: ListQuery) -> Page:
 
 
 def count_all(connection: sa.Connection, query: ListQuery) -> int:
-    """Return how many images there are, or in the trash: in constant time."""
+    """Return how many images there are, or in the trash, of one format or all: in constant time."""
     rows = connection.execute(slots.read_totals() if slots.are_used(connection) else _TOTALS)
-    return sum(row.trashed_files if query.trashed else row.files for row in rows)
+    return sum(
+        row.trashed_files if query.trashed else row.files
+        for row in rows
+        if query.format is None or query.format.value == row.format
+    )
+
+
+def _of_tag(connection: sa.Connection, tag: str) -> int:
+    statement = slots.read_tag() if slots.are_used(connection) else _OF_TAG
+    return int(connection.scalar(statement, {"of_tag": tag}) or 0)
 
 
 def _page_statement(query: ListQuery) -> sa.Select[Any]:
@@ -62,6 +73,11 @@ def _ordered(query: ListQuery, statement: sa.Select[Any]) -> sa.Select[Any]:
 
 
 def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
+    """Return how many there are, counted no further than needed; what is kept is not counted."""
+    if query.tag is not None and not query.trashed and not replace(query, tag=None).is_filtered:
+        return _of_tag(connection, query.tag)
+    if query.format is not None and not replace(query, format=None).is_filtered:
+        return count_all(connection, query)
     found = sa.select(images.c.id).where(*conditions(query)).limit(COUNTED_AT_MOST + 1)
     return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
 

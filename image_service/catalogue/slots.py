@@ -141,6 +141,17 @@ def read_owner() -> sa.Select[Any]:
     return _sums(both, ("owner",), _COUNTED[:2]).where(both.c.owner == sa.bindparam("of_owner"))
 
 
+@functools.cache
+def read_tag() -> sa.Select[Any]:
+    """Return what selects how many have :of_tag."""
+    this: sa.BindParameter[str] = sa.bindparam("of_tag")
+    both = sa.union_all(
+        sa.select(tags.c.files).where(tags.c.tag == this),
+        sa.select(count_slots.c.files).where(count_slots.c.kind == TAG, count_slots.c.key == this),
+    ).subquery()
+    return sa.select(sa.cast(sa.func.sum(both.c.files), sa.BigInteger))
+
+
 def read_tags(some: sa.Select[Any], is_alike: sa.ColumnElement[bool] | None) -> sa.Select[Any]:
     """Return what selects (tag, files) of tags that have any.
 

@@ -9,6 +9,7 @@ from typing import Any
 from image_service.domain.filename import fold
 from image_service.domain.formats import Format
 from image_service.domain.image import Changes, Image
+from image_service.domain.listing import parse_list_query
 from image_service.domain.ports import Catalogue, MonthTotals, TagCount
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import new_image
@@ -100,3 +101,11 @@ def test_whatever_happens_the_counts_are_those_of_the_living(catalogue: Catalogu
     assert {each.tag: each.files for each in catalogue.tags("", 9)} == {
         tag: count for tag in "abcde" if (count := sum(tag in each.tags for each in living))
     }
+    for trashed in (False, True):
+        for filters in ({}, {"tag": "a"}, {"tag": "none"}, {"format": "jpeg"}, {"format": "gif"}):
+            page = catalogue.page(parse_list_query(trashed=trashed, **filters))
+            assert page.total == len(page.images), filters
+            assert page.total_is_exact
+    catalogue.tidy()
+    page = catalogue.page(parse_list_query(tag="a"))
+    assert page.total == len(page.images) == sum("a" in each.tags for each in living)
