@@ -9,6 +9,7 @@ ENGINE_TESTS := tests/component tests/e2e/test_crash.py tests/e2e/test_killed_at
 
 .DEFAULT_GOAL := help
 .PHONY: help venv run dev demo first-picture shell test test-engines cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test cov e2e fuzz soak hosts bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +50,9 @@ fuzz: venv ## search for pictures that break the checks (ARGS="--seconds 600")
 
 soak: venv ## run the long crash suites
 	@$(VENV_PYTHON) -m scripts.run_tests -m soak $(ARGS)
+
+hosts: venv ## kill, cut off and slow down hosts of three (ARGS="--minutes 30 --seed 7")
+	@$(VENV_PYTHON) -m tests.e2e.hosts_campaign $(ARGS)
 
 bench: venv ## measure against the floors (ARGS="--nest DIR" for the peer too)
 	@$(VENV_PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

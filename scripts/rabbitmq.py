@@ -67,6 +67,7 @@ class Node:
         max_message_bytes: int = RABBITMQ_4_MAX_MESSAGE_BYTES,
         starts_fast: bool = False,
         settings: Sequence[str] = (),
+        advanced: str = "",
     ) -> None:
         """Choose ports; nothing is started or written yet.
 
@@ -75,7 +76,7 @@ class Node:
             host: the address that it listens on; all that reach one may use it.
             port: for AMQP; a free one when None.
             max_message_bytes: larger messages are refused; RabbitMQ 4's default when not given.
-            settings: more lines of rabbitmq.conf.
+            settings: more lines of rabbitmq.conf; advanced: the text of advanced.config.
             starts_fast: for tests: takes half the time to start, and more of the cores later.
         """
         any_port, self._dist_port, self._epmd_port = free_ports(3)
@@ -85,6 +86,7 @@ class Node:
         self._address = LOOPBACK if host == "localhost" else host
         strangers = () if host == "localhost" else ("loopback_users = none",)
         self._settings = (f"max_message_size = {max_message_bytes}", *strangers, *settings)
+        self._advanced = advanced
         self._schedulers = STARTING_FAST if starts_fast else SPARING
         self._epmd: Child | None = None
         self._server: Child | None = None
@@ -194,6 +196,8 @@ class Node:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.directory / "enabled_plugins").write_text("[].\n")
         (self.directory / "rabbitmq.conf").write_text("\n".join(self._settings) + "\n")
+        if self._advanced:
+            (self.directory / "advanced.config").write_text(self._advanced)
 
     def _environment(self) -> dict[str, str]:
         base = _without_spaces(self.directory)

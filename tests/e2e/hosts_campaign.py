@@ -30,20 +30,20 @@ from tests.e2e.hosts_rig import Site, site
 from tests.machines import missing
 
 END_TIMEOUT_S = 240.0
-WARM_S = 5.0
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much to do. seed decides who calls what when, what happens to whom, and for how long.
 
-    calm_s: for how long nothing happens before and, half of it, afterwards: what the rest is
-    compared with. every_s: from one fault's beginning to the next one's. least_s, most_s: how
-    long one lasts.
+    warm_s: how long callers call before anything is looked at. calm_s: for how long nothing
+    happens before and, half of it, afterwards: what the rest is compared with. every_s: from one
+    fault's beginning to the next one's. least_s, most_s: how long one lasts.
     """
 
     seed: int
     faults: int
+    warm_s: float = 5.0
     calm_s: float = 120.0
     every_s: float = 20.0
     least_s: float = 4.0
@@ -75,7 +75,7 @@ def run(plan: Plan, where: Site, folder: Path) -> Campaign:
     campaign = Campaign(plan)
     out = folder / "told.jsonl"
     with _load(plan, where, out):
-        time.sleep(WARM_S)
+        time.sleep(plan.warm_s)
         _be_calm(campaign, plan.calm_s)
         next_s = time.monotonic()
         turns = chosen(plan.seed, plan.kinds, len(where.hosts))

@@ -38,6 +38,15 @@ def fault_at(campaign: Campaign, line: Line) -> Fault | None:
     return None
 
 
+def is_struck(campaign: Campaign, line: Line) -> bool:
+    """Tell whether something happened to a host while it was at what it was asked."""
+    ended_s = line["began_s"] + line["took_s"]
+    return any(
+        fault.host == line["host"] and fault.began_s <= ended_s and line["began_s"] <= fault.ready_s
+        for fault in campaign.faults
+    )
+
+
 def is_calm(campaign: Campaign, line: Line) -> bool:
     """Tell whether nothing happened, nor was about to, when something began."""
     return any(began <= line["began_s"] < ended - LONGEST_USUAL_S for began, ended in campaign.calm)
@@ -76,6 +85,9 @@ def answers(host: Host) -> Iterator[Line]:
 
 def missed_bars(campaign: Campaign) -> Iterator[str]:
     """Yield what took too long, in words."""
+    for line in campaign.of("request"):
+        if not line["status"] and not is_struck(campaign, line):
+            yield f"{line['what']} at {line['host']}, to which nothing happened: {line['code']}"
     for what, of in (("HTTP", _requests_of_others), ("RPC", _answers_of_others)):
         calm_s = p(0.99, (line["took_s"] for line in of(campaign, None)))
         for kind in campaign.plan.kinds:

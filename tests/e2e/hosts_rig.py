@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import postgres, rabbitmq, web
-from scripts.paths import CONFIG
+from scripts.paths import CONFIG, ROOT
 from scripts.processes import Child
 from tests.e2e.crash_service import CrashError
 from tests.machines import Machine, network
@@ -21,6 +21,8 @@ from tests.s3 import SeaweedServer
 PORT = 3001
 CORES = 1.0
 NAMES = ("a", "b", "c")
+ADVANCED = ROOT / "deploy" / "rabbitmq" / "advanced.config"
+"""What RabbitMQ is told, as docs/rabbitmq.md says for several hosts."""
 BUCKET_PREFIX = "originals"
 READY_TIMEOUT_S = 90.0
 POLL_S = 0.1
@@ -74,6 +76,8 @@ class Host:
             "IMAGE_SERVICE_PORT": str(PORT),
             "IMAGE_SERVICE_UPLOAD_DIR": str(self.uploads),
             "IMAGE_SERVICE_UNSIGNED_VARIANTS": "allow",
+            # Never reached; but uploads of all hosts then wait for each other's commits.
+            "IMAGE_SERVICE_QUOTA_FILES": "1000000",
             "IMAGE_SERVICE_IMAGE_WORKERS": "1",
             "IMAGE_SERVICE_RENDER_WORKERS": "1",
             "IMAGE_SERVICE_LOG_FORMAT": "json",
@@ -117,7 +121,12 @@ def site(folder: Path, settings: Mapping[str, str]) -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
         switch = stack.enter_context(network())
         database = _Database(switch.address)
-        broker = rabbitmq.Node(folder / "rabbitmq", host=switch.address, starts_fast=True)
+        broker = rabbitmq.Node(
+            folder / "rabbitmq",
+            host=switch.address,
+            starts_fast=True,
+            advanced=ADVANCED.read_text(),
+        )
         seaweed = SeaweedServer(folder / "seaweed", host=switch.address)
         stack.callback(broker.kill)
         stack.callback(seaweed.stop, at_once=True)
