@@ -8,8 +8,7 @@ ENGINE_TESTS := tests/component tests/e2e/test_crash.py tests/e2e/test_killed_at
 	tests/e2e/test_killed_before_the_reply.py
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo first-picture shell test test-engines cov e2e fuzz soak bench gallery screenshots docs site test-all lint format clean
-.PHONY: help venv run dev demo first-picture shell test cov e2e fuzz soak hosts bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test test-engines cov e2e fuzz soak hosts bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -37,6 +37,13 @@ OLDEST_VERSION = 130_000
 _SPARE_S = 5.0
 # A server that was taken out of service is not read from for longer.
 _RENEWED_AFTER_S = 600
+# The server's side of it: what a host that is gone held is free again after half a minute, not
+# after two hours, in which every start of that host took more.
+_SERVERS_KEEPALIVES = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+}
 _KEEPALIVES = {
     "keepalives": 1,
     "keepalives_idle": 10,
@@ -208,6 +215,7 @@ def _dsn(options: PostgresOptions, *, is_bounded: bool) -> str:
     # A process that stands still must not keep others from what it has locked.
     bounds["idle_in_transaction_session_timeout"] = timeout_ms + int(_SPARE_S * 1000)
     settings = bounds if is_bounded else {"lock_timeout": 0, "statement_timeout": 0}
+    settings |= _SERVERS_KEEPALIVES
     given: dict[str, Any] = parse_dsn(options.url)
     ours = " ".join(f"-c {name}={value}" for name, value in settings.items())
     defaults: dict[str, Any] = {
