@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,6 +45,16 @@ def find_server() -> Path | None:
     found = shutil.which("rabbitmq-server", path=os.pathsep.join(SERVER_PLACES))
     found = found or shutil.which("rabbitmq-server")
     return Path(found) if found else None
+
+
+def start_name_server(env: Mapping[str, str], log: Path) -> Child | None:
+    """Start Erlang's name server, one of our own.
+
+    That which Erlang would start by itself, for the whole machine and on all interfaces,
+    would stay behind for ever.
+    """
+    epmd = shutil.which("epmd")
+    return Child([epmd], env, log) if epmd else None
 
 
 class Node:
@@ -113,11 +123,7 @@ class Node:
             raise ToolError("RabbitMQ is not installed: no rabbitmq-server was found")
         self._write_settings()
         env = self._environment()
-        epmd = shutil.which("epmd")
-        if epmd:
-            # Erlang's name server, one of our own: the one it would start by itself, for the
-            # whole machine and on all interfaces, would stay behind for ever.
-            self._epmd = Child([epmd], env, self.directory / "epmd.out")
+        self._epmd = self._name_server(env)
         self._server = Child([str(program)], env, self.log_path)
         try:
             self._wait_until_it_answers(timeout_s)
@@ -164,6 +170,10 @@ class Node:
         self.ctl("add_vhost", name)
         self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         return f"{self.uri}/{name}"
+
+    def _name_server(self, env: Mapping[str, str]) -> Child | None:
+        """Start Erlang's name server; None where there is one already."""
+        return start_name_server(env, self.directory / "epmd.out")
 
     def _end(self, grace_s: float) -> None:
         for child in (self._server, self._epmd):

@@ -52,6 +52,9 @@ RUN_ON: Mapping[str, tuple[Engines, ...]] = {
 }
 """What is run on others than DEFAULT, too, or is not; with TEST_ENGINES all is run on those."""
 IN_SOAK: Mapping[str, tuple[Engines, ...]] = {
+    "component/test_originals_over_http.py": (SHARED,),
+    "component/test_uploads_over_http.py": (SHARED,),
+    "component/test_uploads_over_rpc.py": (SHARED,),
     "e2e/test_crash.py::test_acknowledged_uploads_survive_kills": (SHARED,),
     "e2e/test_killed_before_the_reply.py": (SHARED,),
 }

@@ -92,13 +92,13 @@ class _Line:
             if self._channel is None:
                 self._connect()
             # By another green thread, so that this one hears that nothing is read any more.
-            writing = eventlet.spawn(self._write, arguments, message)
+            writing = eventlet.spawn(self._write, self._channel, arguments, message)
             self._wait()
         except BaseException:
             self._let_go()
             raise
         finally:
-            if writing:
+            if writing is not None:  # one that has not begun is false, too
                 writing.kill()
             # From here on nobody would hear that it is over.
             self._blocked("")
@@ -115,10 +115,10 @@ class _Line:
         channel.events["basic_nack"].add(self._not_taken)
         self._channel = channel
 
-    def _write(self, arguments: Arguments, message: Any) -> None:
+    def _write(self, channel: Any, arguments: Arguments, message: Any) -> None:
         try:
             # Not basic_publish(), which reads, too.
-            self._channel.send_method(spec.Basic.Publish, PUBLISH_SIGNATURE, arguments, message)
+            channel.send_method(spec.Basic.Publish, PUBLISH_SIGNATURE, arguments, message)
         except Exception as exc:  # noqa: BLE001 - who waits for the confirmation raises it
             self._problem = exc
 
