@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 from typing import BinaryIO
 
 import xxhash
 
 from ..errors import ImageDamaged
+from .closing import Closing
 
 BLOCK_BYTES = 256 * 1024
 """What a part of a file costs at least to read: all of the blocks it lies in."""
@@ -29,7 +29,7 @@ def _digest(block: memoryview | bytes) -> bytes:
     return xxhash.xxh3_128_digest(block)
 
 
-class CheckedFile:
+class CheckedFile(Closing):
     """A file for reading, seekable, that hands out no byte of a block it has not checked.
 
     As much of a BinaryIO as whoever reads originals needs.
@@ -42,17 +42,6 @@ class CheckedFile:
         self._size_bytes = size_bytes
         self._image_id = image_id
         self._at = 0
-
-    def __enter__(self) -> CheckedFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self, size: int = -1) -> bytes:
         """Return up to size bytes from here on, all there are for -1.

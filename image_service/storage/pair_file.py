@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from types import TracebackType
 from typing import BinaryIO
 
+from ..domain.closing import Closing
 from ..errors import StorageUnavailable
 
 
-class PairFile:
+class PairFile(Closing):
     """As much of a BinaryIO as readers of originals need."""
 
     def __init__(self, file: BinaryIO, reopen: Callable[[], BinaryIO]) -> None:
         """Args: reopen: opens it in the other place. Raises: FileNotFoundError, ..."""
         self._file = file
         self._reopen: Callable[[], BinaryIO] | None = reopen
-
-    def __enter__(self) -> PairFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self, size: int = -1) -> bytes:
         """Return up to size bytes from here on, all there are for -1.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import NamedTuple
 
 from ...domain.blocks import BLOCK_BYTES
+from ...domain.closing import Closing
 from ...errors import StorageUnavailable
 from .problems import Unanswered, patiently
 
@@ -34,7 +34,7 @@ Fetch = Callable[[int, int], Part]
 """Asks for the bytes start..stop of an object; those behind its end are not there."""
 
 
-class RangedFile:
+class RangedFile(Closing):
     """As much of a BinaryIO as readers of originals need.
 
     The beginning is read at once: most originals' readers want it, and a small one is all there
@@ -57,17 +57,6 @@ class RangedFile:
         self._first, self._size = self._patiently(self._beginning)
         self._at = 0
         self._ahead = _LEAST_AHEAD
-
-    def __enter__(self) -> RangedFile:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self, size: int = -1) -> bytes:
         """Return up to size bytes from here on, all there are for -1.
