@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import io
-import os
 import random
 import threading
 import time
@@ -14,19 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from PIL import Image
-
+from tests.component.pictures import noise
 from tests.e2e.processes import Site
 
 PAUSE_S = 0.02
-
-
-def drawn(side_px: int = 40) -> bytes:
-    """Return a picture that no other one is like."""
-    buffer = io.BytesIO()
-    noise = os.urandom(3 * side_px**2)
-    Image.frombytes("RGB", (side_px, side_px), noise).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def digest_of(data: bytes) -> str:
@@ -159,7 +148,7 @@ class Load:
                 self._is_over.wait(self._pause_s)
 
     def _upload_one(self, rpc: Any) -> None:
-        data = drawn(self._side_px)
+        data = noise(self._side_px)
         reply = rpc.upload_image(data, "a.png", tags=["new"])
         if reply["success"]:
             self.known.living[reply["imageId"]] = digest_of(data)

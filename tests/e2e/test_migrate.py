@@ -23,7 +23,7 @@ from image_service.storage.s3 import Bucket
 from tests.component.harness import delete_queues
 from tests.e2e.moving_load import Load, digest_of
 from tests.e2e.processes import Site, stop
-from tests.e2e.test_service_processes import until
+from tests.e2e.several import until
 from tests.s3 import BUCKET, SeaweedServer
 
 SOAK_IMAGES, SOAK_SIDE_PX, SOAK_REST_S = 10_000, 180, 20.0

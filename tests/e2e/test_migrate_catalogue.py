@@ -14,9 +14,10 @@ import pytest
 
 from scripts.postgres import Server
 from tests.component.harness import delete_queues
+from tests.component.pictures import noise
 from tests.contracts.adapters import PostgresCatalogues
 from tests.e2e.processes import SERVE, Site, stop
-from tests.e2e.test_service_processes import Load, drawn, listed, services, two, until
+from tests.e2e.several import Load, listed, services, two, until
 
 
 @pytest.fixture
@@ -89,8 +90,8 @@ def test_a_catalogue_moves_under_load_and_nobody_notices(
     with two(site) as process, site.rpc() as rpc:
         moving = Moving(site, postgres, process.pid)
         with Load(site, 2, 2, pause_s=0.1) as load:
-            kept = rpc.upload_image(drawn(), "kept.png", idempotency_key="one")
-            removed = rpc.upload_image(drawn(), "removed.png")["imageId"]
+            kept = rpc.upload_image(noise(50), "kept.png", idempotency_key="one")
+            removed = rpc.upload_image(noise(50), "removed.png")["imageId"]
             moving.begin()
             rpc.delete_image(removed)
             told = moving.migrate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ import pytest
 from PIL import Image
 
 from scripts.paths import ROOT
+from tests.component.pictures import noise
 from tests.conftest import QUEUES
 from tests.e2e.processes import Site, last_json, shell_script, stop
 
@@ -39,12 +39,6 @@ def delete_queues(uri: str) -> None:
 def site(tmp_path: Path, broker_uri: str) -> Site:
     delete_queues(broker_uri)
     return Site(tmp_path / "a site", broker_uri)
-
-
-def drawn(side_px: int = 50) -> bytes:
-    buffer = io.BytesIO()
-    Image.frombytes("RGB", (side_px, side_px), os.urandom(3 * side_px**2)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def fetch(url: str) -> bytes:
@@ -195,7 +189,7 @@ def test_nameko_run_serves_it_too(site: Site) -> None:
     command = [str(Path(sys.executable).with_name("nameko")), "run"]
     command += ["--config", str(site.config), "image_service.service"]
     with site.running(*command) as process, site.rpc() as rpc:
-        data = drawn()
+        data = noise(50)
         reply = rpc.upload_image(data, "a.png")
         assert fetch(reply["url"]) == data
         assert (site.uploads / f"{reply['imageId']}.png").exists()
@@ -204,7 +198,7 @@ def test_nameko_run_serves_it_too(site: Site) -> None:
 
 def test_a_restart_loses_nothing(site: Site) -> None:
     with site.running(), site.rpc() as rpc:
-        sent = [rpc.upload_image(drawn(), f"Bild {n}.png", tags=["t"]) for n in range(5)]
+        sent = [rpc.upload_image(noise(50), f"Bild {n}.png", tags=["t"]) for n in range(5)]
         before = rpc.list_images()
         deleted = sent.pop(2)["imageId"]
         assert rpc.delete_image(deleted)["success"]
@@ -220,10 +214,10 @@ def test_a_restart_loses_nothing(site: Site) -> None:
 
 def test_a_vanished_upload_directory_is_survived(site: Site) -> None:
     with site.running() as process, site.rpc() as rpc:
-        old = rpc.upload_image(drawn(), "a.png")
+        old = rpc.upload_image(noise(50), "a.png")
         shutil.rmtree(site.uploads)
         assert rpc.get_image(old["imageId"])["success"] is False
-        data = drawn()
+        data = noise(50)
         reply = rpc.upload_image(data, "b.png")
         assert reply["success"], reply
         assert fetch(reply["url"]) == data
@@ -252,7 +246,7 @@ def test_sigterm_under_load_answers_what_was_taken(site: Site) -> None:
             try:
                 with site.rpc(timeout=2) as rpc:
                     while not ending.is_set():
-                        reply = rpc.upload_image(drawn(), "a.png")
+                        reply = rpc.upload_image(noise(50), "a.png")
                         with lock:
                             replies.append(reply)
             except Exception:  # noqa: BLE001 - not taken: for the next process
@@ -285,7 +279,7 @@ def test_sigterm_under_load_answers_what_was_taken(site: Site) -> None:
 def test_a_second_signal_ends_it_at_once(site: Site) -> None:
     with site.running(IMAGE_SERVICE_SHUTDOWN_TIMEOUT_S="60") as process:
         with site.rpc() as rpc:
-            reply = rpc.upload_image(drawn(1700), "big.png")  # more than the sockets hold
+            reply = rpc.upload_image(noise(1700), "big.png")  # more than the sockets hold
         path = reply["url"].partition(str(site.port))[2]
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
-import os
-import random
 import re
 import signal
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -18,13 +14,13 @@ from typing import Any
 
 import psutil
 import pytest
-from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.component.harness import delete_queues
+from tests.component.pictures import noise
 from tests.e2e.processes import Site, stop
+from tests.e2e.several import TWO, Load, listed, living, services, two, until
 
-TWO = {"IMAGE_SERVICE_SERVICE_PROCESSES": "2"}
 SAID = re.compile(r"^image-service: error: (.*)$", re.MULTILINE)
 
 
@@ -32,34 +28,6 @@ SAID = re.compile(r"^image-service: error: (.*)$", re.MULTILINE)
 def site(tmp_path: Path, broker_uri: str) -> Site:
     delete_queues(broker_uri)
     return Site(tmp_path / "a site", broker_uri)
-
-
-def drawn() -> bytes:
-    buffer = io.BytesIO()
-    Image.frombytes("RGB", (50, 50), os.urandom(7500)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 30) -> Any:
-    deadline_s = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline_s, "waited in vain"
-        time.sleep(0.05)
-    return value
-
-
-def services(supervisor_pid: int) -> list[psutil.Process]:
-    """The processes that serve, oldest first."""
-    return sorted(psutil.Process(supervisor_pid).children(), key=lambda each: each.create_time())
-
-
-def living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    found = []
-    for each in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if each.is_running() and each.status() != psutil.STATUS_ZOMBIE:
-                found.append(each)
-    return found
 
 
 def replaced(supervisor: Any, gone: psutil.Process) -> bool:
@@ -79,98 +47,6 @@ def told(site: Site) -> Callable[..., float]:
     return lambda name, **labels: samples.get((name, frozenset(labels.items())), 0)
 
 
-@contextlib.contextmanager
-def two(site: Site, **environment: str) -> Iterator[Any]:
-    """A supervisor whose two processes serve."""
-    with site.running(**TWO, **environment) as process:
-        until(lambda: "served by 2 processes" in site.words())
-        yield process
-
-
-class Load:
-    """Callers that upload, and clients that ask for what was uploaded on kept connections."""
-
-    def __init__(
-        self, site: Site, uploaders: int = 3, readers: int = 4, *, pause_s: float = 0.0
-    ) -> None:
-        """Args: pause_s: between the calls of each of them."""
-        self._site = site
-        self._pause_s = pause_s
-        self.stored: list[str] = []
-        """Ids of images that are asked for, too."""
-        self.replies: list[dict[str, Any]] = []
-        self.answers: list[int] = []
-        self.failures: list[str] = []
-        self.cut: list[str] = []
-        self._is_over = threading.Event()
-        work = [self._upload] * uploaders + [self._read] * readers
-        self._threads = [threading.Thread(target=each, daemon=True) for each in work]
-
-    def __enter__(self) -> Load:
-        for each in self._threads:
-            each.start()
-        until(lambda: len(self.replies) > 20 and len(self.answers) > 50)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._is_over.set()
-        for each in self._threads:
-            each.join(timeout=40)
-            assert not each.is_alive()
-
-    def goes_on(self) -> None:
-        """Return when something more was answered."""
-        before = len(self.replies), len(self.answers)
-        until(lambda: len(self.replies) > before[0] + 20 and len(self.answers) > before[1] + 50)
-
-    def _upload(self) -> None:
-        with self._site.rpc(timeout=30) as rpc:
-            while not self._is_over.is_set():
-                try:
-                    reply = rpc.upload_image(drawn(), "a.png")
-                    self.replies.append(reply)
-                    if not reply["success"]:
-                        self.failures.append(str(reply))
-                except Exception as exc:  # noqa: BLE001 - whatever it is, a call was lost
-                    self.failures.append(repr(exc))
-                self._is_over.wait(self._pause_s)
-
-    def _some_image(self) -> str | None:
-        """Return the newest, or any other."""
-        if self.stored and random.random() < 0.5:
-            return random.choice(self.stored)
-        replies = self.replies
-        newest = replies[-1:] if random.random() < 0.5 else random.sample(replies, bool(replies))
-        return newest[0].get("imageId") if newest else None
-
-    def _read(self) -> None:
-        connection = http.client.HTTPConnection("localhost", self._site.port, timeout=20)
-        while not self._is_over.is_set():
-            stored = self._some_image()
-            try:
-                connection.request("GET", f"/images/{stored}" if stored else "/healthz")
-                answer = connection.getresponse()
-                answer.read()
-                self.answers.append(answer.status)
-                if answer.status != 200:
-                    self.failures.append(f"{answer.status} for {stored}")
-            except (OSError, http.client.HTTPException) as exc:
-                self.cut.append(repr(exc))
-                connection.close()
-            self._is_over.wait(max(0.02, self._pause_s))
-
-
-def listed(rpc: Any) -> set[str]:
-    found: set[str] = set()
-    cursor = None
-    while True:
-        page = rpc.list_images(cursor=cursor)
-        found |= {image["imageId"] for image in page["images"]}
-        cursor = page.get("nextCursor")
-        if not cursor:
-            return found
-
-
 def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(site: Site) -> None:
     limits = '{"calls": "20/hour"}'
     workers = {"IMAGE_SERVICE_IMAGE_WORKERS": "2", "IMAGE_SERVICE_RENDER_WORKERS": "3"}
@@ -179,7 +55,7 @@ def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(sit
         assert len(pids) == 2
         with site.rpc() as rpc:
             for _ in range(12):
-                assert rpc.upload_image(drawn(), "a.png")["success"]
+                assert rpc.upload_image(noise(50), "a.png")["success"]
             assert rpc.health_check()["status"] == "ok"
             time.sleep(1.1)  # the others' numbers are at most a second old
             found = told(site)
