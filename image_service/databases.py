@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import functools
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from .catalogue import moved
+from .catalogue import move_log
 from .catalogue.copies import copy_postgres, copy_sqlite
 from .catalogue.database import Database
 from .catalogue.holders import KernelHolder
@@ -26,6 +24,7 @@ from .catalogue.transactions import Transactions
 from .errors import StorageUnavailable
 from .settings import Settings
 from .storage import Lease, LeaseBook
+from .storage.files import only_one
 
 CATALOGUE_FILE = "catalogue.sqlite3"
 """Where in state_dir the catalogue is, unless it is in PostgreSQL."""
@@ -125,7 +124,7 @@ def postgres_options(settings: Settings) -> PostgresOptions | None:
 
 def _waits_to_move(file: Path) -> bool:
     try:
-        return file.is_file() and not moved.file_has_moved(file)
+        return file.is_file() and not move_log.file_has_moved(file)
     except sqlite3.Error:
         return True  # what is wrong with it is told when it is opened
 
@@ -140,26 +139,18 @@ def _open_file(settings: Settings, told: Told) -> Transactions:
 
 def _prepare_file(folder: Path, engine: sa.Engine, *, is_moving: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(folder / "catalogue.lock"):
+    with only_one(folder / "catalogue.lock"):
         upgrade(engine)
         if is_moving:
             return
         with engine.connect() as connection:
-            if moved.has_moved(connection):
+            if move_log.has_moved(connection):
                 raise StorageUnavailable(
                     "its catalogue has moved to PostgreSQL: set catalogue_url (environment: "
                     "IMAGE_SERVICE_CATALOGUE_URL)"
                 )
-            has_log = moved.has_log(connection)
+            has_log = move_log.has_log(connection)
         if has_log:  # the move was given up
             with engine.connect().execution_options(writes=True) as connection:
-                moved.end_log(connection)
+                move_log.end_log(connection)
                 connection.commit()
-
-
-@contextlib.contextmanager
-def _only_one(path: Path) -> Iterator[None]:
-    """Keep the other processes of this machine out meanwhile."""
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -1,6 +1,6 @@
 """Moving a catalogue from SQLite to PostgreSQL while services go on working with it.
 
-1. Changes are noted (moved.py), and everything is copied.
+1. Changes are noted (move_log.py), and everything is copied.
 2. What was noted is copied again, round by round, each of which leaves less for the next.
 3. Both are compared, row by row.
 4. With the lock of the one writer held: the rest is copied, counts are compared, and the file is
@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ..native import time
-from . import moved
+from . import move_log
+from .move_log import Kind, Noted
 from .move_parts import IMAGES, PARTS, ROWS_AT_ONCE, Part, Row, counts, read_rest, replace_rest
-from .moved import Kind, Noted
 from .tables import images
 from .transactions import Transactions
 
@@ -50,7 +50,10 @@ class _TooLong(Exception):
 
 @dataclass
 class MoveProgress:
-    """What a move did so far. copied: rows that were not there, or not the same, by kind."""
+    """What a move did so far.
+
+    images, requests: rows that were copied: not there before, or not the same. compared: images.
+    """
 
     images: int = 0
     requests: int = 0
@@ -68,7 +71,7 @@ class CatalogueMove:
 
     def is_over(self) -> bool:
         """Tell whether the file has been given up."""
-        return self._source.read(moved.has_moved)
+        return self._source.read(move_log.has_moved)
 
     def total_images(self) -> int:
         """Return how many images there are, in the trash, too."""
@@ -76,7 +79,7 @@ class CatalogueMove:
 
     def copy(self) -> Iterator[int]:
         """Copy what is not there; yield how many images were looked at, each time."""
-        self._source.write(moved.begin_log)
+        self._source.write(move_log.begin_log)
         for part in PARTS.values():
             after = ""
             while rows := self._source.read(functools.partial(part.page, after=after)):
@@ -92,10 +95,10 @@ class CatalogueMove:
             begun_s = time.monotonic()
             left = self._source.read(_count_noted)
             for _ in range(0, left, ROWS_AT_ONCE):
-                notes = self._source.read(functools.partial(moved.noted, at_most=ROWS_AT_ONCE))
+                notes = self._source.read(functools.partial(move_log.noted, at_most=ROWS_AT_ONCE))
                 # What it has of them now, which may be newer than the notes.
                 self._put(self._source.read(functools.partial(_take, notes=notes)))
-                self._source.write(functools.partial(moved.forget, notes=notes))
+                self._source.write(functools.partial(move_log.forget, notes=notes))
             if left <= _FEW or time.monotonic() - begun_s < _SHORT_ROUND_S:
                 return
         raise MoveFailed(_TOO_MANY)
@@ -133,11 +136,11 @@ class CatalogueMove:
     def _cut_over(self, connection: sa.Connection) -> float:
         begun_s = time.monotonic()
         _check_log(connection)
-        while notes := moved.noted(connection, _MENDED_AT_ONCE):
+        while notes := move_log.noted(connection, _MENDED_AT_ONCE):
             if time.monotonic() - begun_s > _WAIT_AT_MOST_S:
                 raise _TooLong
             self._put(_take(connection, notes))
-            moved.forget(connection, notes)
+            move_log.forget(connection, notes)
         rest, counted = read_rest(connection), counts(connection)
 
         def finish(target: sa.Connection) -> None:
@@ -147,7 +150,7 @@ class CatalogueMove:
 
         self._target.write(finish)
         # The target's commit came first: where this one fails, all of it is done again.
-        moved.give_up(connection)
+        move_log.give_up(connection)
         return begun_s
 
     def _mend(self, part: Part, keys: set[str]) -> None:
@@ -177,11 +180,11 @@ class CatalogueMove:
 
 def _count_noted(connection: sa.Connection) -> int:
     _check_log(connection)
-    return moved.count_noted(connection)
+    return move_log.count_noted(connection)
 
 
 def _check_log(connection: sa.Connection) -> None:
-    if not moved.has_log(connection):
+    if not move_log.has_log(connection):
         raise MoveFailed("changes were not noted any more: begin again")
 
 

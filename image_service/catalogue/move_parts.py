@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from . import moves
 from .counts import read_months, read_totals
-from .moved import Kind
+from .move_log import Kind
 from .records import from_row, to_row
 from .tables import images, outbox, requests, turns
 

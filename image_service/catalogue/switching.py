@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .holders import Holder
 from .leases import SqlLease
-from .moved import has_moved
+from .move_log import has_moved
 from .together import Work
 from .transactions import Transactions
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..errors import StorageFull, StorageUnavailable
 
@@ -17,6 +19,14 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+@contextlib.contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Keep the other threads and processes of this machine out meanwhile. Raises: OSError."""
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextlib.contextmanager

@@ -10,18 +10,16 @@ to the new place alone. A process that knows one place goes on only where that h
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import StorageUnavailable
 from .directory import sync_directory
-from .files import translated
+from .files import only_one, translated
 from .lease import LeaseBook
 
 
@@ -130,7 +128,7 @@ class Move:
 
     def _change(self, change: Callable[[Phase], Phase]) -> None:
         """Write what becomes of the phase as it is."""
-        with translated(), _locked(self._lock):
+        with translated(), only_one(self._lock):
             after = change(self.phase)
             if after != self._told():
                 self._write(after)
@@ -159,10 +157,3 @@ def _read(path: Path) -> Phase | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise StorageUnavailable(f"{path} cannot be read: remove it if it is damaged") from exc
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from image_service.catalogue import moved
+from image_service.catalogue import move_log
 from image_service.catalogue.move import CatalogueMove, MoveFailed
 from image_service.domain.image import Changes, Image
 from image_service.domain.listing import ListQuery
@@ -247,7 +247,7 @@ def test_without_its_log_it_begins_again(
     filled(service.adapter, 2)
     run(move.copy())
     with _connection(moving) as connection:
-        moved.end_log(connection)
+        move_log.end_log(connection)
         connection.commit()
     service.adapter.add(new_image())
     with pytest.raises(MoveFailed, match="begin again"):
@@ -343,7 +343,7 @@ def test_a_move_that_was_given_up_leaves_nothing(
     database = CatalogueDatabase(settings, leases, leases.acquire(), lambda _: None)
     database.database.catalogue().prepare()
     with _connection(moving) as connection:
-        assert not moved.has_log(connection)
+        assert not move_log.has_log(connection)
         names = connection.scalars(sa.text("SELECT name FROM sqlite_master"))
         assert not [name for name in names if "move" in name]
     move.copy().close()

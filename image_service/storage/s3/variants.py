@@ -105,10 +105,9 @@ class SharedVariants:
         listed = self._bucket.listed(after=self._swept_up_to)
         keys = [each.key for each in itertools.islice(listed, _SWEPT_AT_ONCE)]
         self._swept_up_to = keys[-1] if len(keys) == _SWEPT_AT_ONCE else ""
-        of_images = [key for key in keys if _image_of(key)]
-        ids = {_image_of(key) for key in of_images}
-        gone = ids - known(ids) if ids else set()
-        self._remove_all([key for key in of_images if _image_of(key) in gone])
+        ids = {key: image_id for key in keys if (image_id := _image_of(key))}
+        there = known(set(ids.values())) if ids else set()
+        self._remove_all([key for key, image_id in ids.items() if image_id not in there])
 
     def _remove_all(self, keys: list[str]) -> None:
         if keys:
