@@ -209,7 +209,8 @@ class SqliteCatalogues:
             self.file.write_bytes(self._template)
         upgrade(engine)
         if not self._template:
-            copy = self.folder / "template.sqlite3"
+            # Named by its process: several may be at their first one in the same folder.
+            copy = self.folder / f"template-{os.getpid()}.sqlite3"
             copy_sqlite(self.file, copy)
             type(self)._template = copy.read_bytes()
             copy.unlink()
