@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # plain `pytest` does not pu
 
 from scripts import amqp, postgres, rabbitmq  # noqa: E402
 from scripts import broker as brokers  # noqa: E402
+from scripts.s3_server import S3Server  # noqa: E402
 from tests.contracts.adapters import PostgresCatalogues  # noqa: E402
 from tests.engines import (  # noqa: E402
     POSTGRESQL,
@@ -34,7 +35,7 @@ from tests.engines import (  # noqa: E402
     run_on,
 )
 from tests.promises import marks_of  # noqa: E402
-from tests.s3 import SeaweedServer  # noqa: E402
+from tests.s3 import server_in  # noqa: E402
 
 TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
@@ -94,9 +95,9 @@ def broker_uri(session_broker: brokers.Broker) -> str:
 
 
 @pytest.fixture(scope="session")
-def seaweed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedServer]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """A real S3 server that all tests share; each takes a prefix of its own."""
-    server = SeaweedServer(tmp_path_factory.mktemp("seaweed")).start()
+    server = server_in(tmp_path_factory.mktemp("s3_server")).start()
     yield server
     server.stop(at_once=True)
 
@@ -136,7 +137,7 @@ def new_store(
         def new() -> dict[str, Any]:
             told: dict[str, Any] = {}
             if engines.store == S3:
-                bucket = request.getfixturevalue("seaweed")
+                bucket = request.getfixturevalue("s3_server")
                 told.update(bucket.settings(f"{secrets.token_hex(6)}/uploads"))
             if engines.catalogue == POSTGRESQL:
                 made = PostgresCatalogues(request.getfixturevalue("postgres_server"))

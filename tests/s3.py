@@ -1,20 +1,31 @@
-"""A line to an S3 server that can be broken in every way."""
+"""The S3 server of the tests (`TEST_S3=ceph`: Ceph), and a line to it that can be broken."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from image_service import native
+from scripts.ceph import CephServer
 from scripts.ports import LOOPBACK
-from scripts.seaweed import BUCKET, KEY, SECRET, SeaweedServer
+from scripts.s3_server import BUCKET, KEY, SECRET, S3Server
+from scripts.seaweed import SeaweedServer
 
-__all__ = ["BUCKET", "KEY", "SECRET", "FaultyLine", "SeaweedServer", "refusal", "status_of"]
+__all__ = ["BUCKET", "KEY", "SECRET", "FaultyLine", "S3Server", "refusal", "server_in", "status_of"]
 
 socket, threading = native.socket, native.threading
+
+SERVERS: Mapping[str, Callable[[Path], S3Server]] = {"seaweedfs": SeaweedServer, "ceph": CephServer}
+
+
+def server_in(folder: Path) -> S3Server:
+    """Return the server that the environment chooses, not yet started."""
+    return SERVERS[os.environ.get("TEST_S3", "seaweedfs")](folder)
 
 
 class FaultyLine:

@@ -204,6 +204,7 @@ def test_an_ended_session_costs_nothing_that_was_typed_or_is_uploaded(
     page.keyboard.press("Enter")
     page.locator(FIRST).click()
     picture = page.get_by_role("dialog").first
+    expect(picture.get_by_label("Add a tag")).to_be_visible()  # all of it was read
     with forgotten(page):
         picture.get_by_label("Add a tag").fill("kept")
         page.keyboard.press("Enter")

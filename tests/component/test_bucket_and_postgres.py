@@ -14,7 +14,7 @@ from tests.component.harness import Service, wait_until
 from tests.component.pictures import picture
 from tests.component.variants import path
 from tests.contracts.adapters import PostgresCatalogues
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def catalogue(postgres_server: Server) -> Iterator[PostgresCatalogues]:
 
 
 @pytest.fixture
-def bucket(seaweed: SeaweedServer) -> Bucket:
-    return seaweed.bucket(secrets.token_hex(6))
+def bucket(s3_server: S3Server) -> Bucket:
+    return s3_server.bucket(secrets.token_hex(6))
 
 
 @pytest.fixture
 def make(
     make_service: Callable[..., Service],
-    seaweed: SeaweedServer,
+    s3_server: S3Server,
     bucket: Bucket,
     catalogue: PostgresCatalogues,
 ) -> Iterator[Callable[..., Service]]:
@@ -40,7 +40,7 @@ def make(
     made: list[Service] = []
 
     def start(**settings: Any) -> Service:
-        where = {**seaweed.settings(bucket.url.prefix), "catalogue_url": catalogue.url}
+        where = {**s3_server.settings(bucket.url.prefix), "catalogue_url": catalogue.url}
         made.append(make_service(**{**where, **settings}))
         return made[-1]
 

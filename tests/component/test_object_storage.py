@@ -14,12 +14,12 @@ from tests.component.harness import Service, checksum_of, wait_until
 from tests.component.pictures import noise, picture
 from tests.component.test_damage import AT, DATA
 from tests.component.variants import opened, path, problem
-from tests.s3 import FaultyLine, SeaweedServer
+from tests.s3 import FaultyLine, S3Server
 
 
 @pytest.fixture
-def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
-    made = FaultyLine(seaweed.port)
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    made = FaultyLine(s3_server.port)
     yield made
     made.close()
 
@@ -31,21 +31,21 @@ def prefix() -> str:
 
 @pytest.fixture
 def make(
-    make_service: Callable[..., Service], seaweed: SeaweedServer, line: FaultyLine, prefix: str
+    make_service: Callable[..., Service], s3_server: S3Server, line: FaultyLine, prefix: str
 ) -> Callable[..., Service]:
     """Start a service on a prefix of its own."""
 
     def start(**settings: Any) -> Service:
-        where = seaweed.settings(prefix, endpoint_url=line.endpoint_url)
+        where = s3_server.settings(prefix, endpoint_url=line.endpoint_url)
         return make_service(**{"scrub_bytes_per_s": 0, **where, **settings})
 
     return start
 
 
 @pytest.fixture
-def keys(seaweed: SeaweedServer, prefix: str) -> Callable[[], list[str]]:
+def keys(s3_server: S3Server, prefix: str) -> Callable[[], list[str]]:
     """What is in the bucket."""
-    bucket = seaweed.bucket(prefix)
+    bucket = s3_server.bucket(prefix)
     return lambda: sorted(each.key for each in bucket.listed())
 
 
@@ -127,14 +127,14 @@ def test_what_is_refused_leaves_nothing(
 
 
 def test_a_bit_that_changed_in_the_bucket_is_never_served(
-    make: Callable[..., Service], seaweed: SeaweedServer, prefix: str
+    make: Callable[..., Service], s3_server: S3Server, prefix: str
 ) -> None:
     service = make()
     image_id = service.upload(DATA)["imageId"]
     assert service.get(f"/images/{image_id}")[1] == DATA
     damaged = bytearray(DATA)
     damaged[AT] ^= 1
-    seaweed.bucket(prefix).put(f"{image_id}.png", bytes(damaged))
+    s3_server.bucket(prefix).put(f"{image_id}.png", bytes(damaged))
     with service.rpc() as rpc:
         assert rpc.download_image(image_id)["error"]["code"] == "image_damaged"
     answer, body = service.get(f"/images/{image_id}", {"Range": f"bytes={AT}-{AT}"})
@@ -174,7 +174,7 @@ def test_while_the_storage_is_down_it_is_told_and_then_all_goes_on(
 
 
 def test_an_original_that_was_put_away_is_served_and_comes_back(
-    make: Callable[..., Service], prefix: str, seaweed: SeaweedServer
+    make: Callable[..., Service], prefix: str, s3_server: S3Server
 ) -> None:
     service = make(s3_archive=f"s3://images/{prefix}-cold")
     data = picture()
@@ -182,7 +182,7 @@ def test_an_original_that_was_put_away_is_served_and_comes_back(
     store = service.app.store
     name, digest = f"{image_id}.png", bytes.fromhex(checksum_of(data).removeprefix("sha256:"))
     assert store.put_away(name, digest)
-    assert [each.key for each in seaweed.bucket(f"{prefix}-cold").listed()] == [name]
+    assert [each.key for each in s3_server.bucket(f"{prefix}-cold").listed()] == [name]
     assert service.get(f"/images/{image_id}")[1] == data
     assert not store.is_archived(name)
 

@@ -16,25 +16,25 @@ from tests.component.harness import Service, wait_until
 from tests.component.pictures import picture
 from tests.component.variants import path
 from tests.contracts.adapters import PostgresCatalogues
-from tests.s3 import FaultyLine, SeaweedServer
+from tests.s3 import FaultyLine, S3Server
 
 
 @pytest.fixture
-def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
-    made = FaultyLine(seaweed.port)
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    made = FaultyLine(s3_server.port)
     yield made
     made.close()
 
 
 @pytest.fixture
-def bucket(seaweed: SeaweedServer) -> Bucket:
-    return seaweed.bucket(secrets.token_hex(6))
+def bucket(s3_server: S3Server) -> Bucket:
+    return s3_server.bucket(secrets.token_hex(6))
 
 
 @pytest.fixture
 def make(
     make_service: Callable[..., Service],
-    seaweed: SeaweedServer,
+    s3_server: S3Server,
     line: FaultyLine,
     bucket: Bucket,
     postgres_server: Server,
@@ -47,7 +47,7 @@ def make(
     made: list[Service] = []
 
     def start(**settings: Any) -> Service:
-        where = seaweed.settings(bucket.url.prefix, endpoint_url=line.endpoint_url)
+        where = s3_server.settings(bucket.url.prefix, endpoint_url=line.endpoint_url)
         told = {**where, "catalogue_url": catalogue.url, "s3_timeout_s": 1, "scrub_bytes_per_s": 0}
         made.append(make_service(**{**told, **settings}))
         return made[-1]

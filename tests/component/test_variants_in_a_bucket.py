@@ -9,16 +9,16 @@ from pathlib import Path
 from tests.component.harness import Service, wait_until
 from tests.component.pictures import picture
 from tests.component.variants import opened, path
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 
 def test_a_variant_is_made_once_for_all_machines_and_goes_with_its_image(
-    make_service: Callable[..., Service], seaweed: SeaweedServer, tmp_path: Path
+    make_service: Callable[..., Service], s3_server: S3Server, tmp_path: Path
 ) -> None:
     prefix = secrets.token_hex(6)
-    where = seaweed.settings(f"{prefix}/originals")
+    where = s3_server.settings(f"{prefix}/originals")
     where["s3_variants"] = f"s3://images/{prefix}/variants"
-    bucket = seaweed.bucket(f"{prefix}/variants")
+    bucket = s3_server.bucket(f"{prefix}/variants")
 
     def keys() -> list[str]:
         return sorted(each.key for each in bucket.listed())

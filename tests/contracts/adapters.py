@@ -53,7 +53,7 @@ from image_service.testing import (
     MemoryStore,
 )
 from scripts.postgres import Server
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class LocalStores:
 class S3Stores:
     """Processes of one machine on one prefix of a bucket."""
 
-    def __init__(self, folder: Path, server: SeaweedServer, **access: Any) -> None:
+    def __init__(self, folder: Path, server: S3Server, **access: Any) -> None:
         self.folder = folder / "state"
         token = secrets.token_hex(6)
         self.bucket = server.bucket(f"{token}/originals", **access)
@@ -128,7 +128,7 @@ class PairStores:
 
     to_local = False
 
-    def __init__(self, folder: Path, server: SeaweedServer) -> None:
+    def __init__(self, folder: Path, server: S3Server) -> None:
         self.local, self.s3 = LocalStores(folder), S3Stores(folder, server)
         self.s3.folder = folder / "uploads" / ".state"
         self.places = (LOCAL, "s3://b/x") if self.to_local else ("s3://b/x", LOCAL)

@@ -57,7 +57,7 @@ def catalogue(catalogues: Any) -> Catalogue:
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """Processes on one store."""
     if request.param in NEED_S3:
-        return STORES[request.param](tmp_path, request.getfixturevalue("seaweed"))
+        return STORES[request.param](tmp_path, request.getfixturevalue("s3_server"))
     return STORES[request.param](tmp_path)
 
 

@@ -16,13 +16,13 @@ from image_service.errors import StorageUnavailable
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import STORES, LocalStores, S3Stores, new_name
 from tests.contracts.test_blob_store import DATA, content, knowing, settled
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 
 @pytest.fixture(params=["memory", "local", "s3"])
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if request.param == "s3":
-        return S3Stores(tmp_path, request.getfixturevalue("seaweed"))
+        return S3Stores(tmp_path, request.getfixturevalue("s3_server"))
     return STORES[request.param](tmp_path)
 
 
@@ -45,10 +45,10 @@ def test_present_is_what_is_settled_or_in_the_trash(store: MovableStore) -> None
 
 
 def test_names_far_from_each_other_are_found_among_many(
-    tmp_path: Path, seaweed: SeaweedServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("image_service.storage.s3.bucket._LISTED_IN_VAIN", 3)
-    stores = S3Stores(tmp_path, seaweed)
+    stores = S3Stores(tmp_path, s3_server)
     ids = [make_image_id(NOON_MS + number, os.urandom(24)) for number in range(12)]
     for image_id in ids:
         stores.bucket.put(f"{image_id}.jpg", b"x")
@@ -89,9 +89,9 @@ def test_what_is_dropped_is_gone_and_what_is_in_quarantine_stays(store: MovableS
 
 
 def test_nothing_is_left_in_a_bucket_of_what_was_dropped(
-    tmp_path: Path, seaweed: SeaweedServer
+    tmp_path: Path, s3_server: S3Server
 ) -> None:
-    stores = S3Stores(tmp_path, seaweed)
+    stores = S3Stores(tmp_path, s3_server)
     store = stores.start().adapter
     store.put(name := new_name(), DATA, b"l" * 2000)
     store.settle(name)

@@ -26,7 +26,7 @@ from tests.contracts.adapters import (
     new_name,
 )
 from tests.contracts.test_blob_store import DATA, content, knowing, settled
-from tests.s3 import FaultyLine, SeaweedServer
+from tests.s3 import FaultyLine, S3Server
 
 PLACES = ("s3://b/x", "local")
 
@@ -317,8 +317,8 @@ def test_only_what_is_written_to_is_checked_and_has_to_have_room(
 
 
 @pytest.fixture(params=[PairStores, PairStoresToLocal])
-def real(request: pytest.FixtureRequest, tmp_path: Path, seaweed: SeaweedServer) -> Any:
-    return request.param(tmp_path, seaweed)
+def real(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> Any:
+    return request.param(tmp_path, s3_server)
 
 
 def test_names_are_told_once_whichever_place_has_them(real: PairStores) -> None:
@@ -351,18 +351,18 @@ def test_killed_between_the_places_it_is_resolved_on_disk_and_in_the_bucket(
 
 
 @pytest.fixture
-def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
-    made = FaultyLine(seaweed.port)
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    made = FaultyLine(s3_server.port)
     yield made
     made.close()
 
 
 def test_with_the_bucket_away_reads_go_on_and_deletions_follow(
-    tmp_path: Path, seaweed: SeaweedServer, line: FaultyLine
+    tmp_path: Path, s3_server: S3Server, line: FaultyLine
 ) -> None:
-    stores = PairStores(tmp_path, seaweed)
+    stores = PairStores(tmp_path, s3_server)
     prefix = stores.s3.bucket.url.prefix
-    stores.s3.bucket = seaweed.bucket(prefix, endpoint_url=line.endpoint_url, timeout_s=1.0)
+    stores.s3.bucket = s3_server.bucket(prefix, endpoint_url=line.endpoint_url, timeout_s=1.0)
     store = stores.start().adapter
     kept, removed = settled(store), settled(store)
     line.is_down = True
@@ -389,7 +389,7 @@ def test_with_the_bucket_away_reads_go_on_and_deletions_follow(
 class TwoBuckets:
     """Processes on two prefixes, which have one journal and one set of marks."""
 
-    def __init__(self, folder: Path, server: SeaweedServer) -> None:
+    def __init__(self, folder: Path, server: S3Server) -> None:
         self.one, self.other = S3Stores(folder, server), S3Stores(folder, server)
         self.leases = folder / "state" / "leases"
         self.places = ("s3://b/x", "s3://b/y")
@@ -410,8 +410,8 @@ class TwoBuckets:
 
 
 @pytest.fixture
-def buckets(tmp_path: Path, seaweed: SeaweedServer) -> TwoBuckets:
-    return TwoBuckets(tmp_path, seaweed)
+def buckets(tmp_path: Path, s3_server: S3Server) -> TwoBuckets:
+    return TwoBuckets(tmp_path, s3_server)
 
 
 def keys(stores: S3Stores) -> list[str]:

@@ -18,23 +18,23 @@ from image_service.errors import ImageDamaged, StorageFull, StorageUnavailable
 from image_service.storage.s3 import Access, Bucket, S3Store
 from tests.contracts.adapters import S3Stores, new_name
 from tests.contracts.test_blob_store import DATA, content, knowing, settled
-from tests.s3 import BUCKET, KEY, SECRET, FaultyLine, SeaweedServer, refusal, status_of
+from tests.s3 import BUCKET, KEY, SECRET, FaultyLine, S3Server, refusal, status_of
 
 LARGE = bytes(range(256)) * 4 * 1024 * 3
 TIMEOUT_S = 3.0
 
 
 @pytest.fixture
-def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
-    made = FaultyLine(seaweed.port)
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    made = FaultyLine(s3_server.port)
     yield made
     made.close()
 
 
 @pytest.fixture
-def stores(tmp_path: Path, seaweed: SeaweedServer, line: FaultyLine) -> S3Stores:
+def stores(tmp_path: Path, s3_server: S3Server, line: FaultyLine) -> S3Stores:
     """Processes that reach the server through the line."""
-    return S3Stores(tmp_path, seaweed, endpoint_url=line.endpoint_url, timeout_s=TIMEOUT_S)
+    return S3Stores(tmp_path, s3_server, endpoint_url=line.endpoint_url, timeout_s=TIMEOUT_S)
 
 
 @pytest.fixture
@@ -213,10 +213,10 @@ def test_a_full_bucket_is_storage_full(store: S3Store, line: FaultyLine) -> None
     ],
 )
 def test_a_real_server_that_refuses_is_understood(
-    seaweed: SeaweedServer, changes: dict[str, str], told: str
+    s3_server: S3Server, changes: dict[str, str], told: str
 ) -> None:
     wanted = {
-        "endpoint_url": seaweed.endpoint_url, "key_id": KEY, "secret": SECRET, "timeout_s": 2.0,
+        "endpoint_url": s3_server.endpoint_url, "key_id": KEY, "secret": SECRET, "timeout_s": 2.0,
         **changes,
     }  # fmt: skip
     bucket = Bucket(BucketUrl(BUCKET, "x"), Access(**wanted))  # type: ignore[arg-type]
@@ -224,8 +224,8 @@ def test_a_real_server_that_refuses_is_understood(
         bucket.check()
 
 
-def test_a_bucket_that_is_not_there_is_no_missing_image(seaweed: SeaweedServer) -> None:
-    bucket = Bucket(BucketUrl("nobodys-bucket"), seaweed.access())
+def test_a_bucket_that_is_not_there_is_no_missing_image(s3_server: S3Server) -> None:
+    bucket = Bucket(BucketUrl("nobodys-bucket"), s3_server.access())
     with pytest.raises(StorageUnavailable, match="no such bucket"):
         bucket.open("x.jpg")
     with pytest.raises(StorageUnavailable, match="no such bucket"):
@@ -449,8 +449,8 @@ def test_what_was_brought_back_leaves_the_archive_in_time(
     assert content(store, lost) == DATA
 
 
-def test_without_an_archive_it_is_said_what_to_set(seaweed: SeaweedServer, tmp_path: Path) -> None:
-    stores = S3Stores(tmp_path, seaweed)
+def test_without_an_archive_it_is_said_what_to_set(s3_server: S3Server, tmp_path: Path) -> None:
+    stores = S3Stores(tmp_path, s3_server)
     full = stores.start().adapter
     name = settled(full)
     assert full.put_away(name, hashlib.sha256(DATA).digest())
@@ -470,10 +470,10 @@ def test_an_address_to_read_without_the_service(store: S3Store) -> None:
     assert store.signed_url(name, 60) == ""
 
 
-def test_no_more_than_asked_for_is_held(store: S3Store, stores: S3Stores, seaweed: Any) -> None:
+def test_no_more_than_asked_for_is_held(store: S3Store, stores: S3Stores, s3_server: Any) -> None:
     """Streams are read as they come: 48 MB go through in a fraction of that."""
     name, size_bytes = new_name(), 16 * len(LARGE)
-    patient = seaweed.bucket(stores.bucket.url.prefix, timeout_s=60.0)
+    patient = s3_server.bucket(stores.bucket.url.prefix, timeout_s=60.0)
     patient.put_new(name, LARGE * 16, b"", {})
     process = psutil.Process()
     before = process.memory_info().rss

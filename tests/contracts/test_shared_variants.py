@@ -12,7 +12,7 @@ from image_service.errors import StorageUnavailable
 from image_service.storage import LocalVariants
 from image_service.storage.s3 import Bucket
 from image_service.storage.s3.variants import SharedVariants
-from tests.s3 import FaultyLine, SeaweedServer
+from tests.s3 import FaultyLine, S3Server
 
 IMAGE = "img_1700000000000_abcdefghij0123456789"
 OTHER = "img_1700000000001_abcdefghij0123456789"
@@ -27,8 +27,8 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def bucket(seaweed: SeaweedServer, prefix: str) -> Bucket:
-    return seaweed.bucket(prefix)
+def bucket(s3_server: S3Server, prefix: str) -> Bucket:
+    return s3_server.bucket(prefix)
 
 
 @pytest.fixture
@@ -105,12 +105,12 @@ def test_sweeps_find_what_was_left_there_part_by_part(
 
 
 def test_while_the_bucket_is_away_a_machine_is_on_its_own_and_does_not_wait(
-    machine: Machine, seaweed: SeaweedServer, prefix: str, bucket: Bucket
+    machine: Machine, s3_server: S3Server, prefix: str, bucket: Bucket
 ) -> None:
     machine().put(IMAGE, "a1", b"x", made_s=MADE_S)
-    line = FaultyLine(seaweed.port)
+    line = FaultyLine(s3_server.port)
     try:
-        through = seaweed.bucket(prefix, endpoint_url=line.endpoint_url, timeout_s=1.0)
+        through = s3_server.bucket(prefix, endpoint_url=line.endpoint_url, timeout_s=1.0)
         one = machine(through=through)
         line.is_down = True
         assert not one.fetch(IMAGE, "a1")

@@ -44,8 +44,8 @@ def local(root: Path) -> Iterator[LocalVariants]:
 @pytest.fixture(params=["memory", "local", "shared"])
 def store(request: pytest.FixtureRequest, local: LocalVariants) -> VariantStore:
     if request.param == "shared":
-        seaweed = request.getfixturevalue("seaweed")
-        return SharedVariants(local, seaweed.bucket(f"{secrets.token_hex(6)}/variants"))
+        s3_server = request.getfixturevalue("s3_server")
+        return SharedVariants(local, s3_server.bucket(f"{secrets.token_hex(6)}/variants"))
     return local if request.param == "local" else MemoryVariants(max_bytes=10_000)
 
 

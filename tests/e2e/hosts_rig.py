@@ -14,9 +14,9 @@ from pathlib import Path
 from scripts import postgres, rabbitmq, web
 from scripts.paths import CONFIG, ROOT
 from scripts.processes import Child
+from scripts.seaweed import SeaweedServer
 from tests.e2e.crash_service import CrashError
 from tests.machines import Machine, network
-from tests.s3 import SeaweedServer
 
 PORT = 3001
 CORES = 1.0

@@ -22,7 +22,7 @@ from tests.contracts.adapters import (
     S3Stores,
     SqliteCatalogues,
 )
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 
 class Commands:
@@ -71,7 +71,7 @@ class Shop(Commands):
     """A folder with a store that was filled by the manager, and no service running on it."""
 
     def __init__(
-        self, folder: Path, server: Server | None = None, *, bucket_on: SeaweedServer | None = None
+        self, folder: Path, server: Server | None = None, *, bucket_on: S3Server | None = None
     ) -> None:
         """Args:
         server: a PostgreSQL that keeps the catalogue; SQLite for None.
@@ -96,7 +96,7 @@ class Shop(Commands):
             with self.config.open("a") as config:
                 config.write(f"catalogue_url: {self.catalogues.url}\n")
 
-    def _write_s3_config(self, server: SeaweedServer) -> None:
+    def _write_s3_config(self, server: S3Server) -> None:
         told = {
             **server.settings(self.stores.bucket.url.prefix),
             "s3_archive": str(self.stores.archive.url),

@@ -14,39 +14,39 @@ from image_service.storage.s3 import Bucket
 from image_service.testing import png
 from tests.e2e.shop import Shop
 from tests.e2e.test_backup import contents, filled
-from tests.s3 import BUCKET, SeaweedServer
+from tests.s3 import BUCKET, S3Server
 
 IMAGES = 42
 
 
 @pytest.fixture
-def shop(tmp_path: Path, seaweed: SeaweedServer) -> Iterator[Shop]:
+def shop(tmp_path: Path, s3_server: S3Server) -> Iterator[Shop]:
     """One whose originals are in a bucket."""
-    made = Shop(tmp_path / "shop", bucket_on=seaweed)
+    made = Shop(tmp_path / "shop", bucket_on=s3_server)
     yield made
     made.catalogues.stop()
 
 
 @pytest.fixture(params=["local", "s3"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path, seaweed: SeaweedServer) -> Iterator[Shop]:
-    made = Shop(tmp_path / "other", bucket_on=seaweed if request.param == "s3" else None)
+def empty(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> Iterator[Shop]:
+    made = Shop(tmp_path / "other", bucket_on=s3_server if request.param == "s3" else None)
     if request.param == "local":
-        told = {**seaweed.settings("x"), "s3_originals": "", "upload_dir": str(made.uploads)}
+        told = {**s3_server.settings("x"), "s3_originals": "", "upload_dir": str(made.uploads)}
         made.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
     yield made
     made.catalogues.stop()
 
 
 @pytest.fixture
-def target(seaweed: SeaweedServer) -> str:
+def target(s3_server: S3Server) -> str:
     """A place for backups in a bucket."""
     return f"s3://{BUCKET}/backups-{secrets.token_hex(4)}"
 
 
 @pytest.fixture
-def there(seaweed: SeaweedServer, target: str) -> Bucket:
+def there(s3_server: S3Server, target: str) -> Bucket:
     """What is at that place."""
-    return seaweed.bucket(target.rpartition("/")[2])
+    return s3_server.bucket(target.rpartition("/")[2])
 
 
 def run(shop: Shop, *words: str) -> tuple[int, str, str]:
@@ -149,12 +149,12 @@ def test_verify_finds_what_is_wrong_in_the_bucket_and_repairs_it(shop: Shop, tar
 
 
 def test_a_lost_catalogue_is_rebuilt_from_the_bucket(
-    shop: Shop, tmp_path: Path, seaweed: SeaweedServer
+    shop: Shop, tmp_path: Path, s3_server: S3Server
 ) -> None:
     filled(shop)
     shop.manager.update(shop.fill(1)[0], filename="renamed.png", tags=["x"])
     before = contents(shop)
-    again = Shop(tmp_path / "again", bucket_on=seaweed)
+    again = Shop(tmp_path / "again", bucket_on=s3_server)
     again.config.write_text(shop.config.read_text().replace(str(shop.uploads), str(again.uploads)))
     code, out, error = run(again, "rebuild")
     assert (code, out.startswith(f"{IMAGES + 1} images, ")) == (0, True), error
@@ -183,19 +183,19 @@ def test_originals_are_put_away_and_brought_back(shop: Shop) -> None:
 
 
 def test_a_store_on_a_disk_moves_into_a_bucket_and_back(
-    tmp_path: Path, seaweed: SeaweedServer
+    tmp_path: Path, s3_server: S3Server
 ) -> None:
     shop = Shop(tmp_path / "shop")
     filled(shop)
     before, plain = contents(shop), shop.config.read_text()
     assert run(shop, "backup", str(tmp_path / "backups"))[0] == 0
     prefix = secrets.token_hex(6)
-    told = {**seaweed.settings(prefix), "upload_dir": str(shop.uploads)}
+    told = {**s3_server.settings(prefix), "upload_dir": str(shop.uploads)}
     shop.config.write_text("".join(f"{key}: {value}\n" for key, value in told.items()))
     code, out, error = run(shop, "restore", str(tmp_path / "backups"))
     assert (code, f"0 images and {IMAGES} files brought back" in out) == (0, True), error
     assert shop.verify()[0] == 0
-    keys = [each.key for each in seaweed.bucket(prefix).listed()]
+    keys = [each.key for each in s3_server.bucket(prefix).listed()]
     assert len([key for key in keys if key.startswith("img_")]) == IMAGES
     assert len([key for key in keys if key.startswith(".trash/")]) == 1
     for path in shop.uploads.glob("img_*"):

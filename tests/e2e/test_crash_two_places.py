@@ -11,7 +11,7 @@ import pytest
 from image_service.settings_s3 import LOCAL
 from image_service.storage import LeaseBook
 from image_service.storage.move import Move
-from scripts.seaweed import SeaweedServer
+from scripts.s3_server import S3Server
 from tests.component.harness import delete_queues
 from tests.e2e.crash_ground import ground_of
 from tests.e2e.test_crash import LONG, crash_alone, plan
@@ -37,10 +37,10 @@ class InBoth(Objects):
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 def test_kills_while_originals_are_in_two_places(
-    broker_uri: str, tmp_path: Path, seaweed: SeaweedServer
+    broker_uri: str, tmp_path: Path, s3_server: S3Server
 ) -> None:
     delete_queues(broker_uri)
-    told = {**seaweed.settings(secrets.token_hex(6)), "originals_also": LOCAL}
+    told = {**s3_server.settings(secrets.token_hex(6)), "originals_also": LOCAL}
     ground = ground_of(BUCKET, tmp_path, told)
     state = ground.upload_dir("killed") / ".state"
     state.mkdir(parents=True)

@@ -24,7 +24,7 @@ from tests.component.harness import delete_queues
 from tests.e2e.moving_load import Load, digest_of
 from tests.e2e.processes import Site, stop
 from tests.e2e.several import until
-from tests.s3 import BUCKET, SeaweedServer
+from tests.s3 import BUCKET, S3Server
 
 SOAK_IMAGES, SOAK_SIDE_PX, SOAK_REST_S = 10_000, 180, 20.0
 PROGRAM = (str(Path(sys.executable).with_name("image-service")), "migrate")
@@ -33,12 +33,12 @@ PROGRAM = (str(Path(sys.executable).with_name("image-service")), "migrate")
 class Move:
     """A site whose originals move."""
 
-    def __init__(self, site: Site, seaweed: SeaweedServer, **environment: str) -> None:
+    def __init__(self, site: Site, s3_server: S3Server, **environment: str) -> None:
         self.site = site
         prefix = secrets.token_hex(6)
         self.place = f"s3://{BUCKET}/{prefix}"
-        self.bucket: Bucket = seaweed.bucket(prefix)
-        told = seaweed.environment(prefix)
+        self.bucket: Bucket = s3_server.bucket(prefix)
+        told = s3_server.environment(prefix)
         del told["IMAGE_SERVICE_S3_ORIGINALS"]
         site.environment.update(told)
         site.environment.update(
@@ -161,9 +161,9 @@ def assert_is_clean(move: Move, names: set[str]) -> None:
 
 
 def test_originals_go_to_a_bucket_under_load_and_nothing_fails(
-    site: Site, seaweed: SeaweedServer
+    site: Site, s3_server: S3Server
 ) -> None:
-    move = Move(site, seaweed)
+    move = Move(site, s3_server)
     with serving(move) as process:
         load = Load(site, uploaders=1, readers=2, pause_s=0.1)
         load.fill(40)
@@ -189,9 +189,9 @@ def test_originals_go_to_a_bucket_under_load_and_nothing_fails(
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_ten_thousand_images_go_to_a_bucket_and_back(site: Site, seaweed: SeaweedServer) -> None:
+def test_ten_thousand_images_go_to_a_bucket_and_back(site: Site, s3_server: S3Server) -> None:
     """What it costs meanwhile is printed."""
-    move = Move(site, seaweed)
+    move = Move(site, s3_server)
     with serving(move) as process:
         load = Load(site, uploaders=1, readers=6, side_px=SOAK_SIDE_PX, pause_s=0.1)
         load.fill(SOAK_IMAGES)

@@ -28,7 +28,7 @@ from image_service.storage.s3 import Bucket
 from image_service.testing import FixedClock, InlineEngine, MemoryVariants, png
 from tests.contracts.adapters import PostgresCatalogues
 from tests.e2e.shop import flip_a_bit
-from tests.s3 import SeaweedServer
+from tests.s3 import S3Server
 
 IMAGES = 12
 
@@ -36,7 +36,7 @@ IMAGES = 12
 class Store:
     """A folder with a config.yaml, and what is in its originals' places."""
 
-    def __init__(self, folder: Path, server: SeaweedServer, **settings: object) -> None:
+    def __init__(self, folder: Path, server: S3Server, **settings: object) -> None:
         self.folder = folder
         self.uploads, self.archive = folder / "uploads", folder / "archive"
         self.bucket: Bucket = server.bucket(secrets.token_hex(6))
@@ -120,19 +120,17 @@ class Store:
 
 
 @pytest.fixture
-def store(tmp_path: Path, seaweed: SeaweedServer) -> Store:
-    return Store(tmp_path / "store", seaweed)
+def store(tmp_path: Path, s3_server: S3Server) -> Store:
+    return Store(tmp_path / "store", s3_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def either(
-    request: pytest.FixtureRequest, tmp_path: Path, seaweed: SeaweedServer
-) -> Iterator[Store]:
+def either(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -> Iterator[Store]:
     if request.param == "sqlite":
-        yield Store(tmp_path / "store", seaweed)
+        yield Store(tmp_path / "store", s3_server)
         return
     catalogues = PostgresCatalogues(request.getfixturevalue("postgres_server"), is_empty=True)
-    yield Store(tmp_path / "store", seaweed, catalogue_url=catalogues.url)
+    yield Store(tmp_path / "store", s3_server, catalogue_url=catalogues.url)
     catalogues.stop()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from image_service.testing import png
 from tests.e2e.processes import Site, stop
-from tests.s3 import SECRET, FaultyLine, SeaweedServer, refusal
+from tests.s3 import SECRET, FaultyLine, S3Server, refusal
 
 
 @pytest.fixture
@@ -19,8 +19,8 @@ def site(broker_uri: str, tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
-    made = FaultyLine(seaweed.port)
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    made = FaultyLine(s3_server.port)
     yield made
     made.close()
 
@@ -34,10 +34,10 @@ def line(seaweed: SeaweedServer) -> Iterator[FaultyLine]:
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
-    site: Site, seaweed: SeaweedServer, changes: dict[str, str], told: str
+    site: Site, s3_server: S3Server, changes: dict[str, str], told: str
 ) -> None:
     environment = {
-        **seaweed.environment("x"),
+        **s3_server.environment("x"),
         **{f"IMAGE_SERVICE_{key}": value for key, value in changes.items()},
     }
     code, lines, _ = site.failed_start(**environment)
@@ -49,19 +49,17 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "Traceback" not in "\n".join(lines)
 
 
-def test_a_clock_that_is_wrong_is_said(
-    site: Site, seaweed: SeaweedServer, line: FaultyLine
-) -> None:
+def test_a_clock_that_is_wrong_is_said(site: Site, s3_server: S3Server, line: FaultyLine) -> None:
     line.answer = lambda _: refusal("403 Forbidden", "RequestTimeTooSkewed")
-    told = seaweed.environment("x", endpoint_url=line.endpoint_url)
+    told = s3_server.environment("x", endpoint_url=line.endpoint_url)
     _, lines, _ = site.failed_start(**told)
     assert any("clock" in each for each in lines)
 
 
 def test_what_was_stored_is_there_after_a_restart_on_another_disk(
-    site: Site, seaweed: SeaweedServer, broker_uri: str
+    site: Site, s3_server: S3Server, broker_uri: str
 ) -> None:
-    environment = seaweed.environment(secrets.token_hex(6))
+    environment = s3_server.environment(secrets.token_hex(6))
     data = png((30, 20))
     with site.running(**environment) as process:
         with site.rpc() as rpc:
