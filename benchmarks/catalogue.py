@@ -1,6 +1,7 @@
 """What a catalogue's operations cost among a thousand images and a million, in both databases.
 
-python -m benchmarks.catalogue [--many 1000000]      about ten minutes
+python -m benchmarks.catalogue      about ten minutes
+python -m benchmarks.catalogue --database postgresql --many 1000000 10000000     an hour, 30 GB
 
 No files: rows alone, made in the database. And eight writers on PostgreSQL at once, with
 the counts in slots as they are, and in the one row that all of them would change.
@@ -16,9 +17,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import sqlalchemy as sa
@@ -38,6 +38,13 @@ from image_service.domain.listing import ListQuery, parse_list_query
 from scripts.postgres import Server, private_server
 
 FEW, MANY = 1_000, 1_000_000
+WITHOUT_BAR = (
+    "page of 100 of a tag", "page of 100 of a format", "page of 100, words in filenames",
+    "find_similar",
+)  # fmt: skip
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+# Of each operation by name, the milliseconds among so many images.
+Figures = dict[str, dict[int, list[float]]]
 SLOWER = 1.5
 WRITERS, WRITE_S = 8, 5.0
 START_MS = 1_600_000_000_000
@@ -78,7 +85,31 @@ _OWN = {
         "tags": "('[\"tag ' || (n % 50) || '\"]')::json",
     },
 }
-_SERIES = "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < :to)"
+_SERIES = {
+    "sqlite": (
+        "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < :to)"
+    ),
+    "postgresql": "WITH series(n) AS (SELECT generate_series(1, :to))",
+}
+
+
+@contextlib.contextmanager
+def without_indexes(connection: sa.Connection) -> Iterator[None]:
+    """Make the indexes at the end, of sorted rows: one by one they would take hours."""
+    if connection.dialect.name != "postgresql":
+        yield
+        return
+    connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
+    found = connection.exec_driver_sql(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+        " AND tablename IN ('images', 'image_tags') AND indexname NOT LIKE 'pk_%%'"
+    ).all()
+    for name, _ in found:
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+    yield
+    for _, definition in found:
+        connection.exec_driver_sql(definition)
 
 
 def seed(engine: sa.Engine, count: int) -> None:
@@ -91,14 +122,16 @@ def seed(engine: sa.Engine, count: int) -> None:
     columns = [column.name for column in images.c]
     wanted = ", ".join(own.get(name, f"first.{name}") for name in columns)
     values = {"start": START_MS, "to": count - 1}
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+    with (
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+        without_indexes(connection),
+    ):
         first = to_row(image_of(0))
         connection.execute(sa.insert(images), first)
         connection.execute(
             sa.text(
-                f"INSERT INTO images ({', '.join(columns)}) {_SERIES} "
+                f"INSERT INTO images ({', '.join(columns)}) {_SERIES[engine.dialect.name]} "
                 f"SELECT {wanted} FROM series, images AS first WHERE first.id = :first"
             ),
             {**values, "first": first["id"]},
@@ -119,6 +152,10 @@ def count_all(connection: sa.Connection, count: int) -> None:
     connection.execute(sa.insert(months), month)
     each = [{"tag": label, "folded": label, "files": count // len(LABELS)} for label in LABELS]
     connection.execute(sa.insert(tags), each)
+
+
+def _query(**filters: str) -> ListQuery:
+    return parse_list_query(limit=100, **filters)
 
 
 def half_way(count: int) -> str:
@@ -160,22 +197,31 @@ class Operations:
                 [image.sha256 for image in self._known]
             ),
             "remove": lambda: self._catalogue.remove(self._added.pop().id),
+            # Without a bar: what these find, or count, grows with the store up to a limit.
+            "page of 100 of a tag": lambda: self._catalogue.page(_query(tag=LABELS[7])),
+            "page of 100 of a format": lambda: self._catalogue.page(_query(format="jpeg")),
+            "page of 100, words in filenames": lambda: self._catalogue.page(
+                _query(filename="photo-7")
+            ),
+            "find_similar": lambda: self._catalogue.find_similar(
+                _chance.choice(self._known), max_distance=8, limit=50
+            ),
         }
 
     def _add(self) -> None:
         self._added.append(self._catalogue.add(image_of(next(self._numbers))))
 
 
-def measure(few: SqlCatalogue, many: SqlCatalogue, count: int, n: int) -> dict[str, list[Any]]:
-    """Return the milliseconds of each operation, in turn among few and many."""
-    sides = (Operations(few, FEW).all(), Operations(many, count).all())
-    found: dict[str, list[Any]] = {name: [[], []] for name in sides[0]}
-    for name in sides[0]:
+def measure(catalogues: Mapping[int, SqlCatalogue], n: int) -> Figures:
+    """Return what each operation takes among so many images, measured in turn."""
+    sides = {count: Operations(each, count).all() for count, each in catalogues.items()}
+    found: Figures = {name: {count: [] for count in sides} for name in sides[FEW]}
+    for name, times in found.items():
         for _ in range(n):
-            for side, told in zip(sides, found[name], strict=True):
+            for count, operations in sides.items():
                 before = time.perf_counter()
-                side[name]()
-                told.append(1000 * (time.perf_counter() - before))
+                operations[name]()
+                times[count].append(1000 * (time.perf_counter() - before))
     return found
 
 
@@ -230,46 +276,67 @@ def in_postgres(server: Server, count: int) -> Iterator[SqlCatalogue]:
     transactions.close()
 
 
+def measured_in_sqlite(counts: list[int], n: int) -> Figures:
+    """Return the milliseconds of each operation."""
+    with contextlib.ExitStack() as stack:
+        return measure({count: stack.enter_context(in_sqlite(count)) for count in counts}, n)
+
+
+def measured_in_postgres(counts: list[int], n: int) -> tuple[Figures, dict[str, float]]:
+    """Return the milliseconds of each operation, and what several writers add a second."""
+    # As safe as a real one is.
+    safe = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "512MB"}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(private_server(**safe))
+        catalogues = {count: stack.enter_context(in_postgres(server, count)) for count in counts}
+        found = measure(catalogues, n)
+        most = catalogues[max(counts)]
+        rates = {"slots": writes_per_s(most)}
+        with mock.patch.object(slots, "are_used", return_value=False):
+            rates["one row"] = writes_per_s(most)
+    return found, rates
+
+
 def main() -> int:
     """Run the benchmark; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_report_options(parser, rounds=200, limit_s=600)
-    parser.add_argument("--many", type=int, default=MANY, help=f"default {MANY}")
+    parser.add_argument(
+        "--many", metavar="COUNT", type=int, nargs="+", default=[MANY], help=f"default {MANY}"
+    )
+    parser.add_argument(
+        "--database", choices=[SQLITE.lower(), POSTGRESQL.lower()], help="one of them alone"
+    )
     options = parser.parse_args()
-    found: dict[str, dict[str, list[Any]]] = {}
-    with in_sqlite(FEW) as few, in_sqlite(options.many) as many:
-        found["SQLite"] = measure(few, many, options.many, options.rounds)
-    # As safe as a real one is.
-    safe = {"fsync": "on", "full_page_writes": "on", "shared_buffers": "512MB"}
-    with (
-        private_server(**safe) as server,
-        in_postgres(server, FEW) as few,
-        in_postgres(server, options.many) as many,
-    ):
-        found["PostgreSQL"] = measure(few, many, options.many, options.rounds)
-        rates = {"slots": writes_per_s(many)}
-        with mock.patch.object(slots, "are_used", return_value=False):
-            rates["one row"] = writes_per_s(many)
-    return told(found, rates, options)
+    counts = [FEW, *options.many]
+    found: dict[str, Figures] = {}
+    rates: dict[str, float] = {}
+    if options.database != POSTGRESQL.lower():
+        found[SQLITE] = measured_in_sqlite(counts, options.rounds)
+    if options.database != SQLITE.lower():
+        found[POSTGRESQL], rates = measured_in_postgres(counts, options.rounds)
+    return told(found, rates, counts, options.out)
 
 
 def told(
-    found: dict[str, dict[str, list[Any]]], rates: dict[str, float], options: argparse.Namespace
+    found: dict[str, Figures], rates: dict[str, float], counts: list[int], out: Path | None
 ) -> int:
     """Print it all; return the exit code."""
     rows, bars = [], []
     for database, operations in found.items():
-        for name, (few, many) in operations.items():
-            rows.append([database, name, str(Spread.of(few)), str(Spread.of(many))])
-            # The quarter that other work on the machine disturbed least.
-            times = quantile(many, 0.25) / quantile(few, 0.25)
-            label = f"{database}: {name}, times its cost among {FEW:,}"
-            bars.append(Bar(label, Spread(times, times, times), SLOWER))
-    headings = ("database", "operation", f"ms among {FEW:,}", f"ms among {options.many:,}")
+        for name, times in operations.items():
+            rows.append([database, name, *(str(Spread.of(times[count])) for count in counts)])
+            for count in counts[1:] if name not in WITHOUT_BAR else ():
+                # The quarter that other work on the machine disturbed least.
+                ratio = quantile(times[count], 0.25) / quantile(times[FEW], 0.25)
+                label = f"{database}: {name} among {count:,}, times its cost among {FEW:,}"
+                bars.append(Bar(label, Spread(ratio, ratio, ratio), SLOWER))
+    headings = ("database", "operation", *(f"ms among {count:,}" for count in counts))
     print("\n" + table(headings, rows))
-    print(f"\n{WRITERS} writers: {rates['slots']:,.0f} images/s with counts in slots, "
-          f"{rates['one row']:,.0f} with counts in one row")  # fmt: skip
-    return finish("catalogue", bars, {"ms": found, "writes_per_s": rates}, options.out)
+    if rates:
+        print(f"\n{WRITERS} writers: {rates['slots']:,.0f} images/s with counts in slots, "
+              f"{rates['one row']:,.0f} with counts in one row")  # fmt: skip
+    return finish("catalogue", bars, {"ms": found, "writes_per_s": rates}, out)
 
 
 if __name__ == "__main__":
