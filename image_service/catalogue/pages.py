@@ -59,12 +59,29 @@ def _page_statement(query: ListQuery) -> sa.Select[Any]:
 
 
 def _walk(query: ListQuery, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    if query.tag is not None and query.order == "createdAt":
+        return _walk_of_tag(query, *columns)
     statement = sa.select(*columns).where(*conditions(query))
     if query.after:
         column = _ORDER_COLUMNS[query.order]
         here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
         statement = statement.where(here < last if query.descending else here > last)
     return _ordered(query, statement)
+
+
+def _walk_of_tag(query: ListQuery, *columns: sa.Column[Any]) -> sa.Select[Any]:
+    """Return a walk along the images of a tag alone: their ids are in the order of creation."""
+    of_tag = image_tags.c.image_id
+    statement = (
+        sa.select(*columns)
+        .select_from(image_tags.join(images, images.c.id == of_tag))
+        .where(image_tags.c.tag == query.tag, *conditions(replace(query, tag=None)))
+        .order_by(of_tag.desc() if query.descending else of_tag.asc())
+    )
+    if not query.after:
+        return statement
+    _, last_id = query.after
+    return statement.where(of_tag < last_id if query.descending else of_tag > last_id)
 
 
 def _ordered(query: ListQuery, statement: sa.Select[Any]) -> sa.Select[Any]:

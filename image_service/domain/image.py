@@ -69,12 +69,12 @@ class Findings:
 class Image:
     """One stored image.
 
-    created_ms: Unix milliseconds, UTC. sha256: digest of the stored bytes; sent_sha256: of those
-    that were sent, where something was removed from them. fingerprint: None for images of before
-    there were any. duplicate_of: id of the oldest image with the same bytes when this one came.
-    description: empty in listings. owner: who sent it, "" where nobody is told apart.
-    deleted_ms: when it was put into the trash, None for the living. block_digests: as
-    domain.blocks takes them; b"" in listings.
+    created_ms: Unix milliseconds, UTC; id begins with it, so that ids are in its order. sha256:
+    digest of the stored bytes; sent_sha256: of those that were sent, where something was removed
+    from them. fingerprint: None for images of before there were any. duplicate_of: id of the oldest
+    image with the same bytes when this one came. description: empty in listings. owner: who sent
+    it, "" where nobody is told apart. deleted_ms: when it was put into the trash, None for the
+    living. block_digests: as domain.blocks takes them; b"" in listings.
     """
 
     id: str

@@ -12,7 +12,7 @@ from image_service.domain.description import Description
 from image_service.domain.fingerprint import MAX_DISTANCE, Fingerprint
 from image_service.domain.formats import Format
 from image_service.domain.image import Image, PictureFacts
-from image_service.domain.listing import parse_list_query
+from image_service.domain.listing import ListQuery, parse_list_query
 from image_service.domain.ports import Catalogue, DuplicateRequest, FormatTotals, RequestKey
 from image_service.errors import Busy, ImageServiceError, InvalidArgument
 from image_service.testing import NOON_MS
@@ -188,26 +188,40 @@ def test_pages_put_together_are_the_ordered_list(
 ) -> None:
     names = ["b.jpg", "A.jpg", "ä.jpg", "a.jpg", "a.jpg", "Z", "😀" * 60 + ".png", "ﬀ", "B", "10"]
     images = [
-        new_image(filename=name, created_ms=NOON_MS + n % 3, size_bytes=1 + n % 4)
+        new_image(
+            filename=name,
+            created_ms=NOON_MS + n % 3,
+            size_bytes=1 + n % 4,
+            tags=("some",) if n % 4 else (),
+        )
         for n, name in enumerate(names)
     ]
     for image in images:
         catalogue.add(image)
-    query = parse_list_query(limit=limit, order=sign + order)
-    seen, cursor = [], None
+    for tag in (None, "some"):
+        query = parse_list_query(limit=limit, order=sign + order, tag=tag)
+        expected = sorted(
+            (image for image in images if tag is None or tag in image.tags),
+            key=lambda image: (query.order_value(image), image.id),
+            reverse=sign == "-",
+        )
+        assert walked(catalogue, query, total=len(expected)) == expected
+
+
+def walked(catalogue: Catalogue, query: ListQuery, total: int) -> list[Image]:
+    """Return all pages put together."""
+    seen: list[Image] = []
+    cursor = None
     for _ in range(100):
         page = catalogue.page(query.continued(cursor))
-        assert page.total == len(names)
-        assert len(page.images) <= limit
+        assert page.total == total
+        assert len(page.images) <= query.limit
         seen.extend(page.images)
         if not page.has_more:
             break
         last = page.images[-1]
         cursor = query.cursor_after(query.order_value(last), last.id)
-    expected = sorted(
-        images, key=lambda image: (query.order_value(image), image.id), reverse=sign == "-"
-    )
-    assert seen == expected
+    return seen
 
 
 def test_nothing_is_skipped_or_repeated_while_others_add_and_remove(catalogue: Catalogue) -> None:
