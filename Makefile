@@ -9,7 +9,7 @@ ENGINE_TESTS := tests/component tests/e2e/test_crash.py tests/e2e/test_killed_at
 S3_TESTS = $(shell grep -rl --include='test_*.py' s3_server tests) $(wildcard tests/contracts/test_blob_store*.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv run dev demo first-picture shell test test-engines test-ceph cov e2e fuzz soak hosts bench gallery screenshots docs site test-all lint format clean
+.PHONY: help venv run dev demo first-picture shell test test-engines test-ceph test-azure cov e2e fuzz soak hosts bench gallery screenshots docs site test-all lint format clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,9 @@ test-engines: venv ## run component tests and crash suites on S3 and PostgreSQL
 
 test-ceph: venv ## run the tests of S3 on Ceph instead of SeaweedFS
 	@TEST_S3=ceph $(VENV_PYTHON) -m scripts.run_tests $(S3_TESTS) $(ARGS)
+
+test-azure: venv ## run them on Azure's emulator (needs Node)
+	@TEST_S3=azurite $(VENV_PYTHON) -m scripts.run_tests $(S3_TESTS) $(ARGS)
 
 cov: venv ## run the tests and show what they do not reach
 	@$(VENV_PYTHON) -m scripts.run_tests --cov=image_service --cov-branch --cov-report=term-missing $(ARGS)

@@ -1,4 +1,4 @@
-"""The settings of originals on S3-compatible object storage."""
+"""The settings of originals on object storage."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 
-from .domain.bucket_url import BucketUrl
+from .domain.bucket_url import S3, BucketUrl
 
 MIB = 1024 * 1024
 LOCAL = "local"
-"""What a place of originals is called that is upload_dir; others are s3://bucket/prefix."""
+"""What a place of originals is called that is upload_dir; others are buckets' addresses."""
 
 
 class S3Settings(BaseModel):
@@ -51,7 +51,7 @@ class S3Settings(BaseModel):
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where originals are, the main place first: LOCAL or s3://bucket/prefix."""
+        """Where originals are, the main place first: LOCAL or a bucket's address."""
         main = self.s3_originals or LOCAL
         return (main, self.originals_also) if self.originals_also else (main,)
 
@@ -109,8 +109,15 @@ class S3Settings(BaseModel):
             )
         if archive_dir and not self.has_files:
             raise ValueError(f"archive_dir is not for s3_originals {variable}: set s3_archive")
+        if self.s3_archive:
+            self._check_archive()
+
+    def _check_archive(self) -> None:
+        """See whether originals can be put away there. Raises: ValueError."""
         if self.s3_archive in self.buckets:
             raise ValueError("s3_archive must be another bucket, or prefix, than s3_originals")
+        if self.s3_archive_class and BucketUrl.parse(self.s3_archive).scheme != S3:
+            raise ValueError("s3_archive_class is for an s3_archive that begins with s3://")
 
     def _check_also(self, accel_prefix: str) -> None:
         """See whether originals can be moved. Raises: ValueError."""

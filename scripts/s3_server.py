@@ -21,6 +21,7 @@ class S3Server:
         host, port: where it listens; endpoint_url: the same as an address.
     """
 
+    scheme = "s3"
     region = "us-east-1"
 
     def __init__(self, folder: Path, host: str, port: int) -> None:
@@ -52,12 +53,17 @@ class S3Server:
 
     def bucket(self, prefix: str, **access: object) -> Bucket:
         """Return what is below a prefix."""
-        return Bucket(BucketUrl(BUCKET, prefix), self.access(**access))  # type: ignore[arg-type]
+        url = BucketUrl.parse(self.place(prefix))
+        return Bucket(url, self.access(**access))  # type: ignore[arg-type]
+
+    def place(self, prefix: str = "") -> str:
+        """Return the address of what is below a prefix."""
+        return f"{self.scheme}://{BUCKET}/{prefix}"
 
     def settings(self, prefix: str, *, endpoint_url: str = "") -> dict[str, object]:
         """Return what config.yaml says for originals there."""
         return {
-            "s3_originals": f"s3://{BUCKET}/{prefix}",
+            "s3_originals": self.place(prefix),
             "s3_endpoint_url": endpoint_url or self.endpoint_url,
             "s3_region": self.region,
             "s3_access_key_id": KEY,

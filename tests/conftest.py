@@ -35,7 +35,7 @@ from tests.engines import (  # noqa: E402
     run_on,
 )
 from tests.promises import marks_of  # noqa: E402
-from tests.s3 import server_in  # noqa: E402
+from tests.s3 import not_spoken, server_in  # noqa: E402
 
 TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
@@ -52,8 +52,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engines", in_time, indirect=True, ids=str, scope="module")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of each promise, and those that are not for the engines they would run on."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests of each promise, and those that are not for the engines they would run on.
+
+    What is about the protocol of another object storage than the chosen one is left out.
+    """
+    others = [item for item in items if item.get_closest_marker(not_spoken())]
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
     for item in items:
         path = _path_of(item)
         for mark in marks_of(path):

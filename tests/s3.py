@@ -1,4 +1,4 @@
-"""The S3 server of the tests (`TEST_S3=ceph`: Ceph), and a line to it that can be broken."""
+"""The S3 server of the tests (`TEST_S3=ceph`, `azurite`), and a line to it that can be broken."""
 
 from __future__ import annotations
 
@@ -11,21 +11,45 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from image_service import native
+from scripts.azurite import AzuriteServer
 from scripts.ceph import CephServer
 from scripts.ports import LOOPBACK
 from scripts.s3_server import BUCKET, KEY, SECRET, S3Server
 from scripts.seaweed import SeaweedServer
 
-__all__ = ["BUCKET", "KEY", "SECRET", "FaultyLine", "S3Server", "refusal", "server_in", "status_of"]
+__all__ = [
+    "BUCKET",
+    "KEY",
+    "SECRET",
+    "FaultyLine",
+    "S3Server",
+    "not_spoken",
+    "refusal",
+    "server_in",
+    "status_of",
+]
 
 socket, threading = native.socket, native.threading
 
-SERVERS: Mapping[str, Callable[[Path], S3Server]] = {"seaweedfs": SeaweedServer, "ceph": CephServer}
+SERVERS: Mapping[str, Callable[[Path], S3Server]] = {
+    "seaweedfs": SeaweedServer,
+    "ceph": CephServer,
+    "azurite": AzuriteServer,
+}
 
 
 def server_in(folder: Path) -> S3Server:
     """Return the server that the environment chooses, not yet started."""
-    return SERVERS[os.environ.get("TEST_S3", "seaweedfs")](folder)
+    return SERVERS[_chosen()](folder)
+
+
+def not_spoken() -> str:
+    """Return the mark of tests about a protocol that this server does not speak."""
+    return "speaks_s3" if _chosen() == "azurite" else "speaks_azure"
+
+
+def _chosen() -> str:
+    return os.environ.get("TEST_S3", "seaweedfs")
 
 
 class FaultyLine:

@@ -50,7 +50,7 @@ def keys(s3_server: S3Server, prefix: str) -> Callable[[], list[str]]:
 
 
 def test_what_is_stored_is_in_the_bucket_and_served_from_it(
-    make: Callable[..., Service], keys: Callable[[], list[str]]
+    make: Callable[..., Service], keys: Callable[[], list[str]], s3_server: S3Server, prefix: str
 ) -> None:
     service = make()
     data = noise(300)
@@ -74,7 +74,7 @@ def test_what_is_stored_is_in_the_bucket_and_served_from_it(
         assert rpc.download_image(image_id)["file"] == data
         info = rpc.get_storage_info()
     assert info["freeBytes"] is None
-    assert info["uploadsDir"].startswith("s3://images/")
+    assert info["uploadsDir"].startswith(s3_server.place(prefix))
     assert info["totalBytes"] == len(data)
 
 
@@ -176,7 +176,7 @@ def test_while_the_storage_is_down_it_is_told_and_then_all_goes_on(
 def test_an_original_that_was_put_away_is_served_and_comes_back(
     make: Callable[..., Service], prefix: str, s3_server: S3Server
 ) -> None:
-    service = make(s3_archive=f"s3://images/{prefix}-cold")
+    service = make(s3_archive=s3_server.place(f"{prefix}-cold"))
     data = picture()
     image_id = service.upload(data)["imageId"]
     store = service.app.store

@@ -17,7 +17,7 @@ def test_a_variant_is_made_once_for_all_machines_and_goes_with_its_image(
 ) -> None:
     prefix = secrets.token_hex(6)
     where = s3_server.settings(f"{prefix}/originals")
-    where["s3_variants"] = f"s3://images/{prefix}/variants"
+    where["s3_variants"] = s3_server.place(f"{prefix}/variants")
     bucket = s3_server.bucket(f"{prefix}/variants")
 
     def keys() -> list[str]:

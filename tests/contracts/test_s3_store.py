@@ -142,6 +142,7 @@ def test_a_server_that_hangs_is_given_up_in_time(store: S3Store, line: FaultyLin
         assert time.monotonic() - began < 1.5 * TIMEOUT_S
 
 
+@pytest.mark.speaks_s3
 def test_a_bit_that_flips_on_its_way_up_is_refused_by_the_server(
     store: S3Store, stores: S3Stores, line: FaultyLine
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_full_bucket_is_storage_full(store: S3Store, line: FaultyLine) -> None
         store.put(new_name(), b"x")
 
 
+@pytest.mark.speaks_s3
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -224,6 +226,7 @@ def test_a_real_server_that_refuses_is_understood(
         bucket.check()
 
 
+@pytest.mark.speaks_s3
 def test_a_bucket_that_is_not_there_is_no_missing_image(s3_server: S3Server) -> None:
     bucket = Bucket(BucketUrl("nobodys-bucket"), s3_server.access())
     with pytest.raises(StorageUnavailable, match="no such bucket"):
@@ -270,6 +273,7 @@ def test_who_reads_blocks_again_asks_once(store: S3Store, line: FaultyLine) -> N
     assert len(line.requests) == 3, "the beginning, and two parts"
 
 
+@pytest.mark.speaks_s3
 def test_large_ones_go_in_parts(store: S3Store, line: FaultyLine) -> None:
     data = hashlib.shake_256(b"y").digest(9_000_000)
     name = settled(store, data)
@@ -277,6 +281,7 @@ def test_large_ones_go_in_parts(store: S3Store, line: FaultyLine) -> None:
     assert content(store, name) == data
 
 
+@pytest.mark.speaks_s3
 def test_an_upload_takes_two_requests_and_a_small_read_one(
     store: S3Store, line: FaultyLine
 ) -> None:
@@ -462,6 +467,7 @@ def test_without_an_archive_it_is_said_what_to_set(s3_server: S3Server, tmp_path
         store.put_away(settled(store), hashlib.sha256(DATA).digest())
 
 
+@pytest.mark.speaks_s3
 def test_an_address_to_read_without_the_service(store: S3Store) -> None:
     name = settled(store)
     assert status_of(store.signed_url(name, 60)) == 200

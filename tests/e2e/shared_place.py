@@ -83,7 +83,7 @@ class SharedPlace(Place):
 
     def _write_config(self, folder: Path, name: str, catalogue_url: str) -> None:
         folder.mkdir(exist_ok=True)
-        bucket = f"s3://{self._all.url.bucket}/{self._prefix(name)}"
+        bucket = f"{self._settings['s3_originals']}/{name}"
         told = {
             **self._settings,
             "s3_originals": f"{bucket}/originals",

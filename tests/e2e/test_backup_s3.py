@@ -14,7 +14,7 @@ from image_service.storage.s3 import Bucket
 from image_service.testing import png
 from tests.e2e.shop import Shop
 from tests.e2e.test_backup import contents, filled
-from tests.s3 import BUCKET, S3Server
+from tests.s3 import S3Server
 
 IMAGES = 42
 
@@ -40,7 +40,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path, s3_server: S3Server) -
 @pytest.fixture
 def target(s3_server: S3Server) -> str:
     """A place for backups in a bucket."""
-    return f"s3://{BUCKET}/backups-{secrets.token_hex(4)}"
+    return s3_server.place(f"backups-{secrets.token_hex(4)}")
 
 
 @pytest.fixture

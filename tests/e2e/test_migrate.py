@@ -24,7 +24,7 @@ from tests.component.harness import delete_queues
 from tests.e2e.moving_load import Load, digest_of
 from tests.e2e.processes import Site, stop
 from tests.e2e.several import until
-from tests.s3 import BUCKET, S3Server
+from tests.s3 import S3Server
 
 SOAK_IMAGES, SOAK_SIDE_PX, SOAK_REST_S = 10_000, 180, 20.0
 PROGRAM = (str(Path(sys.executable).with_name("image-service")), "migrate")
@@ -36,7 +36,7 @@ class Move:
     def __init__(self, site: Site, s3_server: S3Server, **environment: str) -> None:
         self.site = site
         prefix = secrets.token_hex(6)
-        self.place = f"s3://{BUCKET}/{prefix}"
+        self.place = s3_server.place(prefix)
         self.bucket: Bucket = s3_server.bucket(prefix)
         told = s3_server.environment(prefix)
         del told["IMAGE_SERVICE_S3_ORIGINALS"]

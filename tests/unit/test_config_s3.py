@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from image_service.config import ConfigError, read_settings
-from image_service.domain.bucket_url import BucketUrl
+from image_service.domain.bucket_url import BucketUrl, is_bucket_url
 from image_service.settings import Settings
 from image_service.storage.s3 import Access
+from image_service.storage.s3.providers import provider_of
 
 S3 = {"s3_originals": "s3://bucket/a/b"}
 
@@ -46,9 +47,33 @@ def test_an_address_names_bucket_and_prefix(text: str, bucket: str, prefix: str)
     assert BucketUrl.parse(str(BucketUrl.parse(text))) == BucketUrl(bucket, prefix)
 
 
+@pytest.mark.parametrize("scheme", ["s3", "gs", "az"])
+def test_its_beginning_names_the_provider(scheme: str) -> None:
+    found = BucketUrl.parse(f"{scheme}://bucket/a")
+    assert (found.scheme, str(found)) == (scheme, f"{scheme}://bucket/a")
+    assert is_bucket_url(str(found))
+    assert found != BucketUrl("bucket", "a", "other")
+
+
+def test_azures_endpoint_is_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "endpoint" not in Access.of(settings(s3_endpoint_url="http://minio")).azure_options()
+    monkeypatch.setenv("AZURE_STORAGE_ENDPOINT", "http://azurite:10000/account")
+    told = Access.of(settings()).azure_options()
+    assert told["endpoint"] == "http://azurite:10000/account"
+    assert told["client_options"]["allow_http"] is True
+    assert Access.of(settings()).s3_options("x")["client_options"]["allow_http"] is False
+
+
+def test_azures_names_of_metadata_have_no_hyphens() -> None:
+    azure = provider_of(BucketUrl.parse("az://container"))
+    notes = {"Content-Type": "image/png", "arrived-ms": "17", "label": "x"}
+    assert azure.written(notes) == {"Content-Type": "image/png", "arrived_ms": "17", "label": "x"}
+    assert azure.read(azure.written(notes)) == notes
+
+
 @pytest.mark.parametrize(
     "text",
-    ["", "bucket", "s3://", "s3://x", "http://b/c", "s3://bucket/a//b", "s3://bucket/../x",
+    ["", "bucket", "s3://", "s3://x", "gcs://bucket", "az://", "http://b/c", "s3://bucket/a//b", "s3://bucket/../x",
      "s3://bucket/.", "s3://key:secret@bucket/x", "s3://bucket/a?b", "s3://bücket/x"],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
@@ -67,6 +92,10 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         ({"accel_prefix": "/_files"}, "url_redirect"),
         ({"archive_dir": "/mnt/cold"}, "s3_archive"),
         ({"s3_originals": "", "url_redirect": True}, "needs s3_originals"),
+        (
+            {"s3_archive": "az://cold", "s3_archive_class": "GLACIER_IR"},
+            "s3_archive_class is for an s3_archive that begins with s3://",
+        ),
         ({"s3_originals": "", "s3_archive": "s3://cold"}, "needs s3_originals"),
         ({"s3_timeout_s": 0}, "s3_timeout_s"),
         ({"originals_also": "s3://bucket/a/b"}, "originals_also.*where originals are anyway"),
@@ -145,12 +174,12 @@ def test_settings_come_before_environment_and_files(
 
 
 def test_without_any_the_library_looks_for_a_role() -> None:
-    assert "access_key_id" not in Access.of(settings()).options("bucket")
+    assert "access_key_id" not in Access.of(settings()).s3_options("bucket")
 
 
 def test_a_bucket_can_be_a_part_of_the_hosts_name() -> None:
     access = Access.of(settings(s3_endpoint_url="https://s3.x.com:9", s3_addressing="virtual"))
-    assert access.options("bucket")["endpoint"] == "https://bucket.s3.x.com:9"
+    assert access.s3_options("bucket")["endpoint"] == "https://bucket.s3.x.com:9"
 
 
 def test_secrets_are_not_in_what_is_printed() -> None:

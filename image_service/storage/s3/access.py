@@ -1,7 +1,8 @@
 """How to reach object storage, and who asks: the settings, then the usual chain.
 
 Environment (AWS_ACCESS_KEY_ID and so on), the shared files of ~/.aws, and what the library finds
-by itself: web identities, containers' and instances' roles.
+by itself: web identities, containers' and instances' roles. Google's and Azure's: what the library
+finds in the environment (GOOGLE_APPLICATION_CREDENTIALS, AZURE_STORAGE_ACCOUNT_NAME and so on).
 """
 
 from __future__ import annotations
@@ -27,9 +28,14 @@ _DEFAULT_REGION = "us-east-1"
 
 @dataclass(frozen=True)
 class Access:
-    """Where object storage is and who asks for it. timeout_s: for all tries of one request."""
+    """Where object storage is and who asks for it.
+
+    endpoint_url, region, addressing, key_id, secret, session_token: of S3 alone. azure_url: where
+    Azure's is, if not where everybody's is. timeout_s: for all tries of one request.
+    """
 
     endpoint_url: str = ""
+    azure_url: str = ""
     region: str = ""
     addressing: str = "path"
     key_id: str = field(default="", repr=False)
@@ -57,6 +63,7 @@ class Access:
         keys = mine if key_id else found
         return cls(
             endpoint_url=settings.s3_endpoint_url,
+            azure_url=_azure_url(os.environ),
             region=settings.s3_region or found.get("region", ""),
             addressing=settings.s3_addressing,
             key_id=keys.get("aws_access_key_id", ""),
@@ -68,9 +75,8 @@ class Access:
             multipart_bytes=settings.s3_multipart_bytes,
         )
 
-    def options(self, bucket: str) -> dict[str, Any]:
+    def s3_options(self, bucket: str) -> dict[str, Any]:
         """Return what obstore's S3Store takes. Raises: StorageUnavailable."""
-        is_virtual = self.addressing == "virtual"
         told = {
             "region": self.region or _DEFAULT_REGION,
             "endpoint": self._endpoint(bucket),
@@ -80,9 +86,20 @@ class Access:
         }
         return {
             **{key: value for key, value in told.items() if value},
-            "virtual_hosted_style_request": is_virtual,
+            "virtual_hosted_style_request": self.addressing == "virtual",
             "checksum_algorithm": "sha256",
-            "client_options": self._client_options(),
+            **self.common_options(self.endpoint_url),
+        }
+
+    def azure_options(self) -> dict[str, Any]:
+        """Return what its AzureStore takes. Raises: StorageUnavailable."""
+        endpoint = {"endpoint": self.azure_url} if self.azure_url else {}
+        return {**endpoint, **self.common_options(self.azure_url)}
+
+    def common_options(self, endpoint_url: str = "") -> dict[str, Any]:
+        """Return what all of its stores take. Raises: StorageUnavailable."""
+        return {
+            "client_options": self._client_options(endpoint_url),
             "retry_config": {
                 "max_retries": 10,
                 "retry_timeout": timedelta(seconds=self.retry_s),
@@ -100,9 +117,9 @@ class Access:
         parts = urlsplit(self.endpoint_url)
         return urlunsplit(parts._replace(netloc=f"{bucket}.{parts.netloc}"))
 
-    def _client_options(self) -> dict[str, Any]:
+    def _client_options(self, endpoint_url: str) -> dict[str, Any]:
         options: dict[str, Any] = {
-            "allow_http": self.endpoint_url.startswith("http://"),
+            "allow_http": endpoint_url.startswith("http://"),
             "timeout": timedelta(seconds=self.timeout_s * _REQUEST_SHARE),
             "connect_timeout": timedelta(seconds=min(_CONNECT_S, self.timeout_s / 4)),
             "user_agent": "image_service",
@@ -115,6 +132,10 @@ class Access:
             except OSError as exc:
                 raise StorageUnavailable(f"s3_ca_path cannot be read: {exc.strerror}") from exc
         return options
+
+
+def _azure_url(environment: Mapping[str, str]) -> str:
+    return environment.get("AZURE_STORAGE_ENDPOINT") or environment.get("AZURE_ENDPOINT") or ""
 
 
 def _chain(environment: Mapping[str, str]) -> dict[str, str]:

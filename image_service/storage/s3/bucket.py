@@ -6,6 +6,7 @@ replaced: clients in Python wait for locks of the standard library's modules, wh
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ...domain.bucket_url import BucketUrl
 from ...errors import StorageUnavailable
 from .access import Access
 from .problems import AlreadyThere, patiently, translated
+from .providers import provider_of
 from .ranged import CutShort, Part, RangedFile
 
 _PART_BYTES = 8 * 1024 * 1024
@@ -56,29 +58,29 @@ class Bucket:
         """Raises: StorageUnavailable where the extra `s3` is missing."""
         try:
             import obstore
-            from obstore.store import S3Store as Store
         except ImportError:
             raise StorageUnavailable(
                 "object storage needs an extra: pip install 'image-service[s3]'"
             ) from None
         self.url = url
         self._access = access
+        self._provider = provider_of(url)
         self._obs: Any = obstore
         with translated():
-            self._store: Any = Store(
-                url.bucket, prefix=url.prefix or None, **access.options(url.bucket)
-            )
+            self._store: Any = self._provider.open(url, access)
 
     def put(self, key: str, data: bytes, notes: Mapping[str, str] | None = None) -> None:
         """Store an object, in the place of any other of its key; it is there when this returns."""
+        attributes = self._provider.written(notes or {})
         with translated():
-            self._obs.put(self._store, key, data, attributes=dict(notes or {}), use_multipart=False)
+            self._obs.put(self._store, key, data, attributes=attributes, use_multipart=False)
 
     def put_new(self, key: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> None:
         """Store an object that is new, and see that all of it is there.
 
         One of the same bytes that is there already is taken for it: of a try whose answer was
-        lost, say. Large ones go in parts, as which no server looks whether a key is taken.
+        lost, say. Large ones go in parts, as which no server looks whether a key is taken. Where
+        the server is not told a checksum that it compares, all of it is read back.
         Raises: StorageUnavailable where other bytes have the key.
         """
         attributes = {**notes, _SHA256: sha256.hex()}
@@ -88,14 +90,21 @@ class Bucket:
         except AlreadyThere:
             if self.read(key) != data:
                 raise StorageUnavailable("another object has the key of this one") from None
-        try:
-            size_bytes = self.find(key).size_bytes
-        except FileNotFoundError:
-            size_bytes = -1
-        if size_bytes != len(data):
+        if not self._is_kept(key, data):
+            with contextlib.suppress(StorageUnavailable):
+                self.remove([key])
             raise StorageUnavailable("the object storage did not keep what was stored")
 
-    def _create(self, key: str, data: bytes, attributes: dict[str, str]) -> None:
+    def _is_kept(self, key: str, data: bytes) -> bool:
+        try:
+            if self._provider.is_told_checksums:
+                return self.find(key).size_bytes == len(data)
+            return self.read(key) == data
+        except FileNotFoundError:
+            return False
+
+    def _create(self, key: str, data: bytes, notes: Mapping[str, str]) -> None:
+        attributes = self._provider.written(notes)
         how: dict[str, Any] = {"mode": "create", "use_multipart": False}
         if len(data) >= self._access.multipart_bytes:
             how = {"chunk_size": _PART_BYTES, "max_concurrency": _PARTS_AT_ONCE}
@@ -108,7 +117,8 @@ class Bucket:
         with translated():
             result = self._obs.get(self._store, key, options={"head": True})
             meta = result.meta
-            return Found(meta["size"], meta["last_modified"], dict(result.attributes))
+            notes = self._provider.read(result.attributes)
+            return Found(meta["size"], meta["last_modified"], notes)
 
     def has(self, key: str) -> bool:
         """Tell whether there is an object."""
@@ -126,7 +136,7 @@ class Bucket:
         """Return all bytes of an object and the metadata it was stored with: one request."""
         with translated():
             result = self._obs.get(self._store, key)
-            return bytes(result.bytes()), dict(result.attributes)
+            return bytes(result.bytes()), self._provider.read(result.attributes)
 
     def open(self, key: str) -> RangedFile:
         """Open an object; its beginning is read."""
@@ -163,6 +173,8 @@ class Bucket:
             if some is None:
                 return
             for meta in some:
+                if meta["path"] <= after:  # by a server that does not know where to begin
+                    continue
                 yield Listed(meta["path"], meta["size"], meta["last_modified"])
 
     def among(self, keys: Collection[str]) -> set[str]:
@@ -190,8 +202,13 @@ class Bucket:
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects, the first one first; those that are not there are no error."""
-        with translated():
+        with contextlib.suppress(FileNotFoundError), translated():
             self._obs.delete(self._store, list(keys))
+            return
+        # That one of them is not there may have ended it before the others.
+        for key in keys:
+            with contextlib.suppress(FileNotFoundError), translated():
+                self._obs.delete(self._store, key)
 
     def signed_url(self, key: str, ttl_s: float) -> str:
         """Return an address under which anybody can read an object for so long."""

@@ -58,3 +58,5 @@ def check_buckets(settings: Settings) -> None:
         bucket = Bucket(BucketUrl.parse(url), Access.of(settings))
         bucket.check_listing()
         bucket.check()
+    if settings.url_redirect:
+        open_bucket(settings).signed_url("x", settings.url_redirect_ttl_s)

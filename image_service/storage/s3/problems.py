@@ -13,9 +13,13 @@ from ...native import time
 
 _FULL = ("QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "507 ")
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 # The first that is in an answer tells; what the library says of it may name the endpoint.
 _CODES = (
     ("NoSuchBucket", "there is no such bucket: make it, or correct the setting that names it"),
+    ("ContainerNotFound", "there is no such container: make it, or correct what names it"),
+    ("AuthorizationFailure", "the object storage refuses the account's key, or its rights"),
+    ("AuthenticationFailed", "the object storage refuses the account's key"),
     ("SignatureDoesNotMatch", "the object storage refuses the secret key"),
     ("InvalidAccessKeyId", "the object storage does not know the access key"),
     ("RequestTimeTooSkewed", "the object storage refuses this machine's clock: set it right"),
@@ -79,7 +83,7 @@ def translated() -> Iterator[None]:
     except exceptions.AlreadyExistsError:
         raise AlreadyThere from None
     except FileNotFoundError as exc:
-        if "NoSuchBucket" in str(exc):
+        if any(code in str(exc) for code in _NO_BUCKET):
             raise _problem(str(exc)) from None
         raise FileNotFoundError("there is no such object") from None
     # What is no key of its own making it tells as a ValueError; the system's errors as they are.
