@@ -55,7 +55,7 @@ IN_SOAK: Mapping[str, tuple[Engines, ...]] = {
     "component/test_originals_over_http.py": (SHARED,),
     "component/test_uploads_over_http.py": (SHARED,),
     "component/test_uploads_over_rpc.py": (SHARED,),
-    "e2e/test_crash.py::test_a_living_process_keeps_its_uploads": (BUCKET,),
+    "e2e/test_crash.py::test_a_living_process_keeps_its_uploads": (BUCKET, SHARED),
     "e2e/test_crash.py::test_acknowledged_uploads_survive_kills": (BUCKET, SHARED),
     "e2e/test_killed_before_the_reply.py": (SHARED,),
 }
