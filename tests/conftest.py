@@ -35,7 +35,7 @@ from tests.engines import (  # noqa: E402
     run_on,
 )
 from tests.promises import marks_of  # noqa: E402
-from tests.s3 import not_spoken, server_in  # noqa: E402
+from tests.s3 import FaultyLine, not_spoken, server_in  # noqa: E402
 
 TESTS = Path(__file__).parent
 QUEUES = ("rpc-image_service", "rpc-image_service.transfers")
@@ -106,6 +106,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     server = server_in(tmp_path_factory.mktemp("s3_server")).start()
     yield server
     server.stop(at_once=True)
+
+
+@pytest.fixture
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    """A line to the S3 server that can break."""
+    made = FaultyLine(s3_server.port)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

@@ -78,11 +78,10 @@ def full_store(request: pytest.FixtureRequest, engines: Engines) -> Iterator[dic
     if engines.store == LOCAL:
         yield {"min_free_bytes": 2**60}
         return
-    line = FaultyLine(request.getfixturevalue("s3_server").port)
+    line: FaultyLine = request.getfixturevalue("line")
     full = refusal("403 Forbidden", "QuotaExceeded")
     line.answer = lambda head: full if head.startswith(b"PUT") and b"/img_" in head else None
     yield {"s3_endpoint_url": line.endpoint_url}
-    line.close()
 
 
 @pytest.fixture

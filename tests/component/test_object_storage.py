@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ from tests.component.pictures import noise, picture
 from tests.component.test_damage import AT, DATA
 from tests.component.variants import opened, path, problem
 from tests.s3 import FaultyLine, S3Server
-
-
-@pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
 
 
 @pytest.fixture

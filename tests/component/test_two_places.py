@@ -20,13 +20,6 @@ from tests.s3 import FaultyLine, S3Server
 
 
 @pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def bucket(s3_server: S3Server) -> Bucket:
     return s3_server.bucket(secrets.token_hex(6))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from tests.s3 import FaultyLine, S3Server, status_of
 
 pytestmark = pytest.mark.speaks_azure
 DATA = hashlib.shake_256(b"azure").digest(9_000_000)
-
-
-@pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -348,13 +348,6 @@ def test_killed_between_the_places_it_is_resolved_on_disk_and_in_the_bucket(
     assert survivor.sweep(knowing(known)) == 2
     assert sorted(survivor.main.names()) == sorted(survivor.second.names()) == [known]
     assert survivor.main.under_way() == survivor.second.under_way() == set()
-
-
-@pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
 
 
 def test_with_the_bucket_away_reads_go_on_and_deletions_follow(

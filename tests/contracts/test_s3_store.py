@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ from tests.s3 import BUCKET, KEY, SECRET, FaultyLine, S3Server, refusal, status_
 
 LARGE = bytes(range(256)) * 4 * 1024 * 3
 TIMEOUT_S = 3.0
-
-
-@pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
 
 
 @pytest.fixture

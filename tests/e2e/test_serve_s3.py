@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.s3 import SECRET, FaultyLine, S3Server, refusal
 @pytest.fixture
 def site(broker_uri: str, tmp_path: Path) -> Site:
     return Site(tmp_path / "site", broker_uri)
-
-
-@pytest.fixture
-def line(s3_server: S3Server) -> Iterator[FaultyLine]:
-    made = FaultyLine(s3_server.port)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(
