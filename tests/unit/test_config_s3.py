@@ -10,8 +10,9 @@ import pytest
 
 from image_service.config import ConfigError, read_settings
 from image_service.domain.bucket_url import BucketUrl, is_bucket_url
+from image_service.errors import StorageUnavailable
 from image_service.settings import Settings
-from image_service.storage.s3 import Access
+from image_service.storage.s3 import Access, Bucket
 from image_service.storage.s3.providers import provider_of
 
 S3 = {"s3_originals": "s3://bucket/a/b"}
@@ -62,6 +63,12 @@ def test_azures_endpoint_is_the_environments(monkeypatch: pytest.MonkeyPatch) ->
     assert told["endpoint"] == "http://azurite:10000/account"
     assert told["client_options"]["allow_http"] is True
     assert Access.of(settings()).s3_options("x")["client_options"]["allow_http"] is False
+
+
+def test_azures_account_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(StorageUnavailable, match="set AZURE_STORAGE_ACCOUNT_NAME"):
+        Bucket(BucketUrl.parse("az://container"), Access())
 
 
 def test_azures_names_of_metadata_have_no_hyphens() -> None:

@@ -16,6 +16,8 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.05, 2.0
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 # The first that is in an answer tells; what the library says of it may name the endpoint.
 _CODES = (
+    ("169.254.", "there are no credentials for the object storage"),
+    ("Account must be specified", "no account is named: set AZURE_STORAGE_ACCOUNT_NAME"),
     ("NoSuchBucket", "there is no such bucket: make it, or correct the setting that names it"),
     ("ContainerNotFound", "there is no such container: make it, or correct what names it"),
     ("AuthorizationFailure", "the object storage refuses the account's key, or its rights"),
@@ -32,7 +34,6 @@ _CODES = (
     ("BadDigest", "the object storage received other bytes than were sent"),
     ("XAmzContentChecksumMismatch", "the object storage received other bytes than were sent"),
     ("XAmzContentSHA256Mismatch", "the object storage received other bytes than were sent"),
-    ("169.254.", "there are no credentials for the object storage"),
     ("SlowDown", "the object storage is overloaded"),
     ("503 Service", "the object storage is overloaded or down"),
     ("500 Internal", "the object storage failed"),
