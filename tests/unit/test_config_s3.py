@@ -69,6 +69,10 @@ def test_azures_account_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(StorageUnavailable, match="set AZURE_STORAGE_ACCOUNT_NAME"):
         Bucket(BucketUrl.parse("az://container"), Access())
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "name")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", "no base64!")
+    with pytest.raises(StorageUnavailable, match="check AZURE_STORAGE_ACCOUNT_KEY"):
+        Bucket(BucketUrl.parse("az://container"), Access())
 
 
 def test_azures_names_of_metadata_have_no_hyphens() -> None:

@@ -22,6 +22,7 @@ _CODES = (
     ("ContainerNotFound", "there is no such container: make it, or correct what names it"),
     ("AuthorizationFailure", "the object storage refuses the account's key, or its rights"),
     ("AuthenticationFailed", "the object storage refuses the account's key"),
+    ("InvalidAccessKey {", "the account key is not one: check AZURE_STORAGE_ACCOUNT_KEY"),
     ("SignatureDoesNotMatch", "the object storage refuses the secret key"),
     ("InvalidAccessKeyId", "the object storage does not know the access key"),
     ("RequestTimeTooSkewed", "the object storage refuses this machine's clock: set it right"),
