@@ -22,7 +22,7 @@ from .domain.bucket_url import BucketUrl, is_bucket_url
 
 
 class _Target(click.ParamType):  # type: ignore[type-arg]  # it takes none before 8.5
-    """A folder, a file, or s3://bucket/prefix."""
+    """A folder, a file, or s3://bucket/prefix and its like."""
 
     name = "target"
 
