@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -30,6 +31,16 @@ def used(connection: sa.Connection, owner: str) -> Used:
         return Used(*map(int, connection.execute(_ALL).one()))
     row = connection.execute(_OF_OWNER, {"of_owner": owner}).first()
     return Used(*row) if row else Used()
+
+
+def used_beside(connection: sa.Connection, image: Image) -> Callable[[str], Used]:
+    """Return what tells the same beside an image that this transaction has added."""
+
+    def told(owner: str) -> Used:
+        all_of_it = used(connection, owner)
+        return Used(all_of_it.files - 1, all_of_it.bytes - image.size_bytes)
+
+    return told
 
 
 def hold_quotas(connection: sa.Connection, quotas: Quotas, owner: str) -> None:

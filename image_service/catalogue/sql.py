@@ -23,7 +23,7 @@ from .digests import find_digests
 from .holders import NOBODY, Holder
 from .journal import SqlJournal
 from .outbox import Announcer, SqlOutbox
-from .owners import hold_quotas, used
+from .owners import hold_quotas, used, used_beside
 from .pages import count_all, read_page
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
@@ -115,12 +115,13 @@ class SqlCatalogue:
             self._holder.check(connection)
             if self._journal:
                 self._journal.end_within(connection, image.blob_name)
-            if quotas:
-                # In the transaction that holds the locks: nobody can take the room meanwhile.
-                hold_quotas(connection, quotas, added.owner)
-                quotas.check(functools.partial(used, connection), added.owner, added.size_bytes)
             moves.insert(connection, added, row)
             tell(connection, row)
+            if quotas:
+                # In the transaction that holds the locks: nobody can take the room meanwhile. And
+                # last of all: while one on a slow line holds them all others wait for it.
+                hold_quotas(connection, quotas, added.owner)
+                quotas.check(used_beside(connection, added), added.owner, added.size_bytes)
             return added
 
         added = self._announced(self._write(work))

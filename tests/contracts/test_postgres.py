@@ -417,6 +417,24 @@ def test_counts_are_the_same_before_while_and_after_they_are_folded(
         assert catalogues.server.run(f"SELECT count(*) FROM {table}", catalogues.name) == "0"
 
 
+def test_others_wait_for_a_quota_no_longer_than_it_takes_to_look_at_it(
+    catalogue: SqlCatalogue,
+) -> None:
+    """A host on a slow line that held it all the while would hold up all others."""
+    asked: list[str] = []
+
+    @sa.event.listens_for(catalogue.transactions.writer, "before_cursor_execute")
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        asked.append(statement)
+
+    image = new_image(owner="ada", tags=("a",), size_bytes=7)
+    catalogue.add(image, (), Quotas(Quota(files=2), Quota(bytes=7, prefix="owner_")))
+    held = next(n for n, each in enumerate(asked) if "pg_advisory_xact_lock" in each)
+    assert [each.split()[0] for each in asked[:held]].count("INSERT") >= 2
+    assert {each.split()[0] for each in asked[held:]} == {"SELECT"}
+    assert catalogue.used("ada") == Used(1, 7)
+
+
 def test_a_quota_is_met_exactly_by_many_at_once_on_two_machines(
     catalogues: PostgresCatalogues,
 ) -> None:
