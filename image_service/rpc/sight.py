@@ -53,6 +53,7 @@ def end(app: Application, request: Request, method: str, code: str, sent_bytes: 
             "duration_ms": round(seconds * 1000, 2),
             "received_bytes": request.size_bytes,
             "sent_bytes": sent_bytes,
+            **({"redelivered": True} if request.redelivered else {}),
         }
         app.access.tell(level, method, code, facts)
     if request.call.trace:

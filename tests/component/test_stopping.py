@@ -13,6 +13,7 @@ import pytest
 
 from tests.component.harness import QUEUES, RawCaller, Service, queue_sizes, wait_until
 from tests.component.pictures import padded, picture
+from tests.component.sight import Lines
 from tests.component.test_lanes import Held
 
 UPLOADS = 4
@@ -146,7 +147,7 @@ def test_what_was_stored_is_there_after_a_restart(
 
 
 def test_a_call_requeued_by_a_lost_connection_is_carried_out_once(
-    service: Service, held: Held, raw: RawCaller
+    service: Service, held: Held, raw: RawCaller, lines: Lines
 ) -> None:
     send_upload(raw, picture())
     wait_until(lambda: held.begun == 1)
@@ -159,6 +160,8 @@ def test_a_call_requeued_by_a_lost_connection_is_carried_out_once(
     assert answers[0] == answers[1]
     assert answers[0]["result"]["success"]
     assert len(service.stored()) == 1
+    wait_until(lambda: len(lines.of(method="upload_image", code="ok")) == 2)
+    assert len(lines.of(method="upload_image", redelivered=True)) == 1
 
 
 def test_stopping_twice_is_fine(service: Service) -> None:

@@ -59,6 +59,7 @@ def text(campaign: Campaign) -> str:
             _counts(campaign),
             _latencies("HTTP, of hosts that nothing happened to", campaign, _requests_of_others),
             _latencies("RPC, the same, from arrival to answer", campaign, _answers_of_others),
+            _latencies("RPC, what the broker took back from one", campaign, _taken_over),
             _latencies("RPC as callers see it, with all retries", campaign, _calls),
             _failures(campaign),
         ]
@@ -78,6 +79,7 @@ def answers(host: Host) -> Iterator[Line]:
                 "host": host.name,
                 "what": line["method"],
                 "code": line["code"],
+                "is_taken_over": line.get("redelivered", False),
                 "began_s": ended.timestamp() - since_s - took_s,
                 "took_s": took_s,
             }
@@ -102,7 +104,13 @@ def _requests_of_others(campaign: Campaign, kind: Kind | None) -> Iterator[Line]
 
 
 def _answers_of_others(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
-    return _of_others(campaign, "answer", kind)
+    """Yield their own alone: what another had taken and not answered was the other's."""
+    return (line for line in _of_others(campaign, "answer", kind) if not line["is_taken_over"])
+
+
+def _taken_over(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
+    """Yield what was another's; all of it comes at once, and each waits for the one before."""
+    return (line for line in _of_others(campaign, "answer", kind) if line["is_taken_over"])
 
 
 def _calls(campaign: Campaign, kind: Kind | None) -> Iterator[Line]:
