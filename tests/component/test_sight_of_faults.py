@@ -40,7 +40,7 @@ def test_a_lost_worker_is_told_with_the_call_that_lost_it(
 @pytest.mark.parametrize(
     ("settings", "renders"),
     [
-        ({"presets": {"tiny": "w:9"}, "eager_presets": ["tiny"], "mezzanines": "never"}, 2),
+        ({"presets": {"tiny": "w:9"}, "eager_presets": ["tiny"], "mezzanines": "never"}, 4),
         ({"mezzanines": "upload"}, 1),
     ],
     ids=["eager variant", "mezzanine made in a lull"],
