@@ -23,6 +23,7 @@ class S3Server:
 
     scheme = "s3"
     region = "us-east-1"
+    stop_grace_s = 8.0
 
     def __init__(self, folder: Path, host: str, port: int) -> None:
         self._folder, self.host, self.port = folder, host, port
@@ -42,13 +43,11 @@ class S3Server:
                 child.stop(self.stop_grace_s)
         self._children.clear()
 
-    stop_grace_s = 8.0
-
     def access(self, *, endpoint_url: str = "", timeout_s: float = 10.0) -> Access:
         """Return how to get in."""
         return Access(
-            endpoint_url or self.endpoint_url, self.region, key_id=KEY, secret=SECRET,
-            timeout_s=timeout_s, multipart_bytes=5 * 2**20,
+            endpoint_url=endpoint_url or self.endpoint_url, region=self.region, key_id=KEY,
+            secret=SECRET, timeout_s=timeout_s, multipart_bytes=5 * 2**20,
         )  # fmt: skip
 
     def bucket(self, prefix: str, **access: object) -> Bucket:

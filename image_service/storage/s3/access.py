@@ -26,7 +26,7 @@ _CONNECT_S = 5.0
 _DEFAULT_REGION = "us-east-1"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Access:
     """Where object storage is and who asks for it.
 

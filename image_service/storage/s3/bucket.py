@@ -202,13 +202,13 @@ class Bucket:
 
     def remove(self, keys: Sequence[str]) -> None:
         """Remove objects, the first one first; those that are not there are no error."""
-        with contextlib.suppress(FileNotFoundError), translated():
-            self._obs.delete(self._store, list(keys))
-            return
-        # That one of them is not there may have ended it before the others.
-        for key in keys:
-            with contextlib.suppress(FileNotFoundError), translated():
-                self._obs.delete(self._store, key)
+        try:
+            with translated():
+                self._obs.delete(self._store, list(keys))
+        except FileNotFoundError:  # which may have ended it before the others
+            for key in keys:
+                with contextlib.suppress(FileNotFoundError), translated():
+                    self._obs.delete(self._store, key)
 
     def signed_url(self, key: str, ttl_s: float) -> str:
         """Return an address under which anybody can read an object for so long."""

@@ -9,20 +9,27 @@ from ...domain.bucket_url import AZURE, GOOGLE, S3, BucketUrl
 from .access import Access
 
 
-class S3Provider:
-    """S3 and all that speak like it.
+class Provider:
+    """One of them.
 
     Attributes:
+        store: what the library calls its store.
         is_told_checksums: whether it refuses other bytes than those whose checksum was sent.
     """
 
-    is_told_checksums = True
+    store: str
+    is_told_checksums = False
 
     def open(self, url: BucketUrl, access: Access) -> Any:
         """Return the library's store. Raises: StorageUnavailable, what the library raises."""
-        from obstore.store import S3Store as Store
+        import obstore.store
 
-        return Store(url.bucket, prefix=url.prefix or None, **access.s3_options(url.bucket))
+        store = getattr(obstore.store, self.store)
+        return store(url.bucket, prefix=url.prefix or None, **self.options(url, access))
+
+    def options(self, url: BucketUrl, access: Access) -> dict[str, Any]:  # noqa: ARG002
+        """Return what the store takes. Raises: StorageUnavailable."""
+        return access.common_options()
 
     def written(self, notes: Mapping[str, str]) -> dict[str, str]:
         """Return notes as they can be an object's metadata."""
@@ -33,49 +40,52 @@ class S3Provider:
         return {str(name): value for name, value in metadata.items()}
 
 
-class GoogleProvider(S3Provider):
+class S3Provider(Provider):
+    """S3 and all that speak like it."""
+
+    store = "S3Store"
+    is_told_checksums = True
+
+    def options(self, url: BucketUrl, access: Access) -> dict[str, Any]:
+        """See Provider."""
+        return access.s3_options(url.bucket)
+
+
+class GoogleProvider(Provider):
     """Google Cloud Storage by its own interface."""
 
-    is_told_checksums = False
-
-    def open(self, url: BucketUrl, access: Access) -> Any:
-        """See S3Provider."""
-        from obstore.store import GCSStore as Store
-
-        return Store(url.bucket, prefix=url.prefix or None, **access.common_options())
+    store = "GCSStore"
 
 
-class AzureProvider(S3Provider):
+class AzureProvider(Provider):
     """Azure Blob Storage. Names of metadata are those of variables: no hyphen is in them."""
 
-    is_told_checksums = False
+    store = "AzureStore"
     _AS_THEY_ARE = ("Content-Type",)
 
-    def open(self, url: BucketUrl, access: Access) -> Any:
-        """See S3Provider."""
-        from obstore.store import AzureStore as Store
-
-        return Store(url.bucket, prefix=url.prefix or None, **access.azure_options())
+    def options(self, url: BucketUrl, access: Access) -> dict[str, Any]:  # noqa: ARG002
+        """See Provider."""
+        return access.azure_options()
 
     def written(self, notes: Mapping[str, str]) -> dict[str, str]:
-        """See S3Provider."""
+        """See Provider."""
         return {self._name(name, "-", "_"): value for name, value in notes.items()}
 
     def read(self, metadata: Mapping[str, Any]) -> dict[str, str]:
-        """See S3Provider."""
+        """See Provider."""
         return {self._name(str(name), "_", "-"): value for name, value in metadata.items()}
 
     def _name(self, name: str, old: str, new: str) -> str:
         return name if name in self._AS_THEY_ARE else name.replace(old, new)
 
 
-_BY_SCHEME: Mapping[str, S3Provider] = {
+_BY_SCHEME: Mapping[str, Provider] = {
     S3: S3Provider(),
     GOOGLE: GoogleProvider(),
     AZURE: AzureProvider(),
 }
 
 
-def provider_of(url: BucketUrl) -> S3Provider:
+def provider_of(url: BucketUrl) -> Provider:
     """Return the provider that an address means."""
     return _BY_SCHEME[url.scheme]
