@@ -17,6 +17,7 @@ def site(broker_uri: str, tmp_path: Path) -> Site:
     return Site(tmp_path / "site", broker_uri)
 
 
+@pytest.mark.speaks_s3
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
