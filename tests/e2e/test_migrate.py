@@ -166,7 +166,7 @@ def test_originals_go_to_a_bucket_under_load_and_nothing_fails(
     move = Move(site, s3_server)
     with serving(move) as process:
         load = Load(site, uploaders=1, readers=2, pause_s=0.1)
-        load.fill(40)
+        load.fill(80)
         with load:
             move.configure(move.place, "local")
             move.renew(process)
