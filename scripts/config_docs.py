@@ -46,7 +46,7 @@ share.
 uploads/
   img_1795448769377_8xqzjvmxyswj57dfk7qp.jpg   an original; look, copy, rsync
   .tmp/                                        uploads and deletions in flight
-  .state/catalogue.sqlite3 (-wal, -shm)        what is known of each image; back it up too
+  .state/catalogue.sqlite3 (-wal, -shm, -queue) what is known of each image; back it up too
   .state/session.key                           signs browser sessions; without it all have ended
   .state/leases/                               one locked file for each living process
 ```

@@ -32,7 +32,7 @@ def copy_postgres(options: PostgresOptions, target: Path) -> None:
         stack.enter_context(translated())
         source = create_postgres_engine(options, is_bounded=False)
         stack.callback(source.dispose)
-        copy = create_sqlite_writer(target, timeout_s=10)
+        copy = create_sqlite_writer(target, timeout_s=10, is_shared=False)
         stack.callback(copy.dispose)
         upgrade(copy)
         moment = source.connect().execution_options(

@@ -82,8 +82,7 @@ class GroupCommit:
         return job.result  # type: ignore[no-any-return]
 
     def _take_turn(self, own: _Job[Any]) -> None:
-        with self._lock:
-            jobs, self._waiting = self._waiting, []
+        jobs = self._take_waiting()
         self._carry_out(jobs)
         with self._lock:
             following = self._waiting[:1]
@@ -92,22 +91,23 @@ class GroupCommit:
             if job is not own:
                 job.wake()
 
-    def _carry_out(self, jobs: list[_Job[Any]]) -> None:
-        if len(jobs) > 1 and self._all_at_once(jobs):
-            return
-        for job in jobs:
-            try:
-                job.end(self._run(job.work))
-            except BaseException as exc:  # noqa: BLE001 - raised in the thread whose work it is
-                job.end(error=exc)
+    def _take_waiting(self) -> list[_Job[Any]]:
+        with self._lock:
+            jobs, self._waiting = self._waiting, []
+        return jobs
 
-    def _all_at_once(self, jobs: list[_Job[Any]]) -> bool:
-        """Run all in one transaction; return False where one's work fails and all are undone."""
+    def _carry_out(self, jobs: list[_Job[Any]]) -> None:
+        """Run all in one transaction, or each in one of its own where one's work fails.
+
+        Args: jobs: gets those added that come while the transaction waits to begin, which another
+            process's may hold up for as long as several uploads take.
+        """
         is_at_work = False
 
         def work(connection: sa.Connection) -> list[Any]:
             nonlocal is_at_work
             is_at_work = True
+            jobs.extend(self._take_waiting())
             results = [job.work(connection) for job in jobs]
             is_at_work = False
             return results
@@ -115,13 +115,21 @@ class GroupCommit:
         try:
             results = self._run(work)
         except BaseException as exc:  # noqa: BLE001 - raised in the threads whose work it is
-            if is_at_work:
-                return False
-            # The transaction could not begin, and waiting for that once is enough; or its commit
-            # failed: what is on disk is not known then, and nothing may be run again.
+            if is_at_work and len(jobs) > 1:
+                self._one_by_one(jobs)
+                return
+            # It is the only one's own; or the transaction could not begin, and waiting for that
+            # once is enough; or its commit failed: what is on disk is not known then, and nothing
+            # may be run again.
             for job in jobs:
                 job.end(error=exc)
-            return True
-        for job, result in zip(jobs, results, strict=True):
-            job.end(result)
-        return True
+        else:
+            for job, result in zip(jobs, results, strict=True):
+                job.end(result)
+
+    def _one_by_one(self, jobs: list[_Job[Any]]) -> None:
+        for job in jobs:
+            try:
+                job.end(self._run(job.work))
+            except BaseException as exc:  # noqa: BLE001 - raised in the thread whose work it is
+                job.end(error=exc)

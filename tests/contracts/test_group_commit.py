@@ -86,16 +86,32 @@ class Writers:
         self.group = GroupCommit(database.run)
         self.database = database
 
-    def write(self, names: list[str], fail: dict[str, Exception] | None = None) -> list[Ended]:
-        self.database.may_begin.clear()
-        first = [Ended(self.group, lambda _: "first")]
-        _until(lambda: self.database.begun == 1)
-        others = []
+    def write(
+        self,
+        names: list[str],
+        fail: dict[str, Exception] | None = None,
+        begin_error: Exception | None = None,
+    ) -> list[Ended]:
+        is_at_work, may_end = threading.Event(), threading.Event()
+
+        def hold(_: Any) -> str:
+            is_at_work.set()
+            assert may_end.wait(WAIT_S)
+            return "first"
+
+        first = [Ended(self.group, hold)]
+        assert is_at_work.wait(WAIT_S)
+        ended = first + self.queue_up(names, fail or {})
+        self.database.begin_error = begin_error
+        may_end.set()
+        return ended
+
+    def queue_up(self, names: list[str], fail: dict[str, Exception]) -> list[Ended]:
+        others: list[Ended] = []
         for name in names:
-            others.append(Ended(self.group, insert(name, fail or {})))
+            others.append(Ended(self.group, insert(name, fail)))
             _until(lambda: len(self.group._waiting) == len(others))
-        self.database.may_begin.set()
-        return first + others
+        return others
 
 
 def _until(is_so: Callable[[], bool]) -> None:
@@ -155,13 +171,27 @@ def test_a_failed_commit_fails_all_and_runs_nothing_again(
     assert database.names() == []
 
 
+def test_what_comes_while_another_process_is_waited_for_is_the_same_transaction(
+    database: Database, writers: Writers
+) -> None:
+    database.may_begin.clear()
+    first = Ended(writers.group, insert("a", {}))
+    _until(lambda: database.begun == 1)
+    others = writers.queue_up(["b", "c"], {})
+    database.may_begin.set()
+
+    assert [write.result() for write in (first, *others)] == ["a", "b", "c"]
+    assert database.names() == ["a", "b", "c"]
+    assert database.begun == 1
+
+
 def test_all_wait_only_once_for_a_transaction_that_cannot_begin(
     database: Database, writers: Writers
 ) -> None:
-    database.begin_error = OSError("locked")
-    ended = writers.write(["a", "b", "c"])
+    ended = writers.write(["a", "b", "c"], begin_error=OSError("locked"))
 
-    for write in ended:
+    assert ended[0].result() == "first"
+    for write in ended[1:]:
         with pytest.raises(OSError, match="locked"):
             write.result()
     assert database.begun == 2
