@@ -69,8 +69,9 @@ class Lane:
     def __init__(self, parts: Sequence[Sequence[str]], stack: contextlib.ExitStack) -> None:
         """Args: stack: with its end it ends, too."""
         self._parts = parts
-        self._output = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - it is the stack's
-        self._thread = threading.Thread(target=self.run, args=(self._output,))
+        self._stack = stack
+        self._output: IO[bytes] | None = None
+        self._thread: threading.Thread | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._is_over = False
         self.codes: list[int] = []
@@ -78,10 +79,15 @@ class Lane:
 
     def begin(self) -> None:
         """Run it beside others; its output is kept."""
+        output = tempfile.TemporaryFile()  # noqa: SIM115 - the stack closes it
+        self._output = self._stack.enter_context(output)
+        self._thread = threading.Thread(target=self.run, args=(self._output,))
         self._thread.start()
 
     def end(self) -> None:
-        """Wait for its end and print its output."""
+        """Wait for the end of what begin() began, and print its output."""
+        assert self._thread
+        assert self._output
         self._thread.join()
         self._output.seek(0)
         sys.stdout.flush()
@@ -113,7 +119,7 @@ def main() -> int:
     prepare_broker()
     os.chdir(ROOT)
     if len(sys.argv) == 1 and not os.environ.get("AMQP_URI"):
-        postgres.make_sure_postgres_is_installed()  # by one of the two, not by both at once
+        postgres.make_sure_postgres_is_installed()  # by one, not by all lanes at once
         return run_side_by_side()
     return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]])
 

@@ -63,9 +63,9 @@ def _walk(query: ListQuery, *columns: sa.Column[Any]) -> sa.Select[Any]:
         return _walk_of_tag(query, *columns)
     statement = sa.select(*columns).where(*conditions(query))
     if query.after:
-        column = _ORDER_COLUMNS[query.order]
-        here, last = sa.tuple_(column, images.c.id), sa.tuple_(*map(sa.literal, query.after))
-        statement = statement.where(here < last if query.descending else here > last)
+        here = sa.tuple_(_ORDER_COLUMNS[query.order], images.c.id)
+        last = sa.tuple_(*map(sa.literal, query.after))
+        statement = statement.where(_beyond(query, here, last))
     return _ordered(query, statement)
 
 
@@ -81,7 +81,13 @@ def _walk_of_tag(query: ListQuery, *columns: sa.Column[Any]) -> sa.Select[Any]:
     if not query.after:
         return statement
     _, last_id = query.after
-    return statement.where(of_tag < last_id if query.descending else of_tag > last_id)
+    return statement.where(_beyond(query, of_tag, sa.literal(last_id)))
+
+
+def _beyond(
+    query: ListQuery, here: sa.ColumnElement[Any], last: sa.ColumnElement[Any]
+) -> sa.ColumnElement[bool]:
+    return here < last if query.descending else here > last
 
 
 def _ordered(query: ListQuery, statement: sa.Select[Any]) -> sa.Select[Any]:
