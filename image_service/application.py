@@ -111,6 +111,10 @@ class Application:
             self.clock,
             cache,
             accepted=self.accepted,
+            listings=traced(
+                "catalogue",
+                self._backends.listings(report=self._notices.add, told=self.meters.listed),
+            ),
         )
         self.engine = self._off_hub("engine", engine)
         self.manager = self._off_hub("manager", manager)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 from .catalogue.journal import SqlJournal
+from .catalogue.listings import SqlListings
 from .catalogue.outbox import Announcer
+from .catalogue.replica import Replica
 from .catalogue.turns import SqlTurn
 from .clock import now_ms
 from .databases import CATALOGUE_FILE, CatalogueDatabase, Told
 from .domain.events import Turn
 from .domain.image import image_id_of
-from .domain.ports import Journal
+from .domain.ports import Journal, Listings
 from .settings import Settings
 from .settings_s3 import LOCAL
 from .storage import BothTurns, FileTurn, HostLock, LeaseBook, LocalStore
@@ -69,6 +72,14 @@ class Backends:
             None if finds_images else journal, events=self.announcer
         )
         self.turns = self._database.turns
+        self._replica: Replica | None = None
+
+    def listings(
+        self, *, report: Callable[[str], object], told: Callable[[bool], object]
+    ) -> Listings:
+        """Return what lists images: a standby where there is one. Args: see Replica."""
+        self._replica = self.where.replica(report=report, told=told)
+        return SqlListings(self._replica.read) if self._replica else self.catalogue
 
     def claim(self) -> None:
         """Keep other machines out, and processes that do not know where all originals are.
@@ -82,6 +93,9 @@ class Backends:
         """Make what is missing. Raises: StorageFull, StorageUnavailable."""
         self.store.prepare()
         self.catalogue.prepare()
+        if self._replica:
+            # Its engine's first connection takes eventlet's locks: here, where nobody else does.
+            self._replica.look()
 
     def has_lost_its_catalogue(self) -> bool:
         """Tell whether there are originals that nobody knows of, and no others."""
@@ -109,6 +123,8 @@ class Backends:
     def close(self) -> None:
         """Let go of all of it."""
         self.turns.give_up()
+        if self._replica:
+            self._replica.close()
         self.catalogue.close()
         # What a native thread may still be writing is left over once this process has ended, not
         # before: the lease ends with it.

@@ -23,6 +23,10 @@ NAMEKO_KEYS = frozenset(
 )  # fmt: skip
 """Keys of the same file that Nameko reads, documented by it; this module leaves them alone."""
 
+_SECRETS = frozenset(
+    ("AMQP_URI", "catalogue_url", "catalogue_replica_url", "signing_keys", "tokens")
+)
+
 
 class ConfigError(ValueError):
     """Raised when the configuration cannot be used: ConfigError(problem, …), one line each."""
@@ -105,8 +109,7 @@ def _problem(error: Any) -> str:
     why = str(error["msg"]).removeprefix("Value error, ")
     if not key:
         return why
-    is_secret = key in ("AMQP_URI", "catalogue_url", "signing_keys", "tokens")
-    is_secret = is_secret or key.startswith("s3_")
+    is_secret = key in _SECRETS or key.startswith("s3_")
     if isinstance(error["input"], (str, int, float, bool)) and not is_secret:
         why += f", not {error['input']!r}"
     variable = environment_name(key)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import sqlalchemy as sa
+from pydantic import SecretStr
 
 from .catalogue import move_log
 from .catalogue.copies import copy_postgres, copy_sqlite
@@ -16,7 +17,14 @@ from .catalogue.holders import KernelHolder
 from .catalogue.leases import SqlLease, living_leases
 from .catalogue.migrate import upgrade
 from .catalogue.move import CatalogueMove
-from .catalogue.postgres import PostgresOptions, has_tables, open_postgres
+from .catalogue.postgres import (
+    PostgresOptions,
+    has_tables,
+    open_postgres,
+    open_standby,
+    place_of,
+)
+from .catalogue.replica import Replica
 from .catalogue.reserve import Reserve
 from .catalogue.sqlite import open_sqlite
 from .catalogue.switching import SwitchingHolder, SwitchingTransactions
@@ -45,6 +53,7 @@ class CatalogueDatabase:
         self._lease = lease
         self._postgres = postgres_options(settings)
         self._switching: SwitchingTransactions | None = None
+        self._standby = standby_options(settings)
         if self._postgres is None:
             self.database = self._sqlite(_open_file(settings, committed))
         elif settings.catalogue_moving and _waits_to_move(self.file):
@@ -64,6 +73,16 @@ class CatalogueDatabase:
     def is_shared(self) -> bool:
         """Whether other machines may have been using it since this process began."""
         return self._postgres is not None and not self.is_moving
+
+    def replica(
+        self, *, report: Callable[[str], object], told: Callable[[bool], object]
+    ) -> Replica | None:
+        """Return the standby that listings are read from, None for none. Args: see Replica."""
+        if self._standby is None or not self.is_shared:
+            return None
+        name = place_of(self._standby.url)
+        standby = open_standby(self._standby)
+        return Replica(standby, self.database.transactions, name=name, report=report, told=told)
 
     def is_there(self) -> bool:
         """Tell whether there is a catalogue, prepared by anybody. Raises: StorageUnavailable."""
@@ -112,10 +131,19 @@ class CatalogueDatabase:
 
 def postgres_options(settings: Settings) -> PostgresOptions | None:
     """Return how the PostgreSQL of these settings is reached, None where there is none."""
-    if settings.catalogue_url is None:
+    return _options(settings, settings.catalogue_url)
+
+
+def standby_options(settings: Settings) -> PostgresOptions | None:
+    """Return how the standby of these settings is reached, None where there is none."""
+    return _options(settings, settings.catalogue_replica_url)
+
+
+def _options(settings: Settings, url: SecretStr | None) -> PostgresOptions | None:
+    if url is None:
         return None
     return PostgresOptions(
-        settings.catalogue_url.get_secret_value(),
+        url.get_secret_value(),
         pool_size=settings.catalogue_pool_size,
         connect_timeout_s=settings.catalogue_connect_timeout_s,
         timeout_s=settings.catalogue_timeout_s,

@@ -21,6 +21,7 @@ from .domain.ports import (
     Catalogue,
     Clock,
     ImageEngine,
+    Listings,
     MonthTotals,
     Page,
     TagCount,
@@ -62,14 +63,17 @@ class StorageManager:
         strip: Strip = Strip.NONE,
         accepted: Collection[Format] = frozenset(Format),
         is_shared: bool = False,
+        listings: Listings | None = None,
     ) -> None:
         """Args:
         trash_retention_days, retention_days: see Removals.
         max_upload_bytes, quotas, strip, accepted: see additions.Terms.
         is_shared: whether other machines may remove what this one takes to be there.
+        listings: what callers are shown lists of, for another than the catalogue.
         """
         self._store = store
         self._catalogue = catalogue
+        self._listings = listings or catalogue
         self._is_shared = is_shared
         self._clock = clock
         self._variants = variants
@@ -100,6 +104,7 @@ class StorageManager:
         variants: VariantStore,
         *,
         accepted: Collection[Format] = frozenset(Format),
+        listings: Listings | None = None,
     ) -> StorageManager:
         """Return one that does as the settings say."""
         return cls(
@@ -116,6 +121,7 @@ class StorageManager:
             strip=settings.strip_metadata,
             accepted=accepted,
             is_shared=bool(settings.buckets and settings.catalogue_url),
+            listings=listings,
         )
 
     def add(
@@ -208,7 +214,7 @@ class StorageManager:
 
     def page(self, query: ListQuery) -> Page:
         """Return one page of the listing."""
-        return self._catalogue.page(query)
+        return self._listings.page(query)
 
     def find_similar(self, image_id: object, max_distance: object, limit: object) -> list[Match]:
         """Return the images that look like this one, the nearest first, then the newest.
@@ -235,16 +241,16 @@ class StorageManager:
         return {checksum_text(digest): image_id for digest, image_id in found.items()}
 
     def months(self) -> list[MonthTotals]:
-        """See Catalogue.months."""
-        return self._catalogue.months()
+        """See Listings.months."""
+        return self._listings.months()
 
     def timeline(self, query: ListQuery) -> Timeline:
-        """See Catalogue.timeline."""
-        return self._catalogue.timeline(query)
+        """See Listings.timeline."""
+        return self._listings.timeline(query)
 
     def changes(self) -> int:
-        """See Catalogue.changes."""
-        return self._catalogue.changes()
+        """See Listings.changes."""
+        return self._listings.changes()
 
     def tags(self, prefix: object, limit: object) -> list[TagCount]:
         """Return the most frequent tags that begin with a text, whatever its case; "" for any.
@@ -254,7 +260,7 @@ class StorageManager:
         at_most = arguments.integer(limit, "limit", low=1, high=MAX_TAGS_LISTED)
         if prefix != "":
             prefix = arguments.text(prefix, "prefix", max_characters=arguments.MAX_LABEL_CHARACTERS)
-        return self._catalogue.tags(fold(str(prefix)), at_most)
+        return self._listings.tags(fold(str(prefix)), at_most)
 
     def usage(self, owner: object = None) -> Usage:
         """Return what the store holds, and what of it an owner has, in constant time."""

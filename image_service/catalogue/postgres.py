@@ -7,6 +7,7 @@ a line that carries nothing any more, by `Watch`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 import math
@@ -61,12 +62,14 @@ class PostgresOptions:
         pool_size: connections at most.
         connect_timeout_s: for each host that the url names.
         timeout_s: how long a statement, a lock or a connection of the pool is waited for.
+        session: of the servers that the url names, which will do: target_session_attrs.
     """
 
     url: str
     pool_size: int = 8
     connect_timeout_s: int = 5
     timeout_s: float = 10.0
+    session: str = "read-write"
 
     def __repr__(self) -> str:
         return "PostgresOptions(…)"
@@ -112,6 +115,17 @@ def open_postgres(
         is_shared=False,
         committed=committed,
     )
+
+
+def open_standby(options: PostgresOptions) -> Transactions:
+    """Return transactions that only read, on whatever server the url names: none is prepared."""
+    options = dataclasses.replace(options, session="any")
+    engine = create_postgres_engine(options).execution_options(isolation_level="AUTOCOMMIT")
+    return Transactions(engine, prepare=_refuse_to_prepare, is_shared=False)
+
+
+def _refuse_to_prepare() -> None:
+    raise StorageUnavailable("it has no catalogue, or an older one")
 
 
 def _prepare(options: PostgresOptions, engine: sa.Engine) -> None:
@@ -223,7 +237,7 @@ def _dsn(options: PostgresOptions, *, is_bounded: bool) -> str:
         "tcp_user_timeout": timeout_ms + int(_SPARE_S * 1000),
         "connect_timeout": options.connect_timeout_s,
         "application_name": "image_service",
-        "target_session_attrs": "read-write",
+        "target_session_attrs": options.session,
     }
     merged = {**defaults, **given, "client_encoding": "UTF8"}
     merged["options"] = f"{ours} {given.get('options', '')}".strip()

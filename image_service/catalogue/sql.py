@@ -13,23 +13,23 @@ from ..domain.events import EventType
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
-from ..domain.ports import FormatTotals, MonthTotals, Page, RequestKey, TagCount, Timeline
+from ..domain.ports import FormatTotals, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull
 from . import changes as image_changes
 from . import in_flight, moves, requests, slots
-from .counts import read_months, read_tags, read_totals
+from .counts import read_totals
 from .digests import find_digests
 from .holders import NOBODY, Holder
 from .journal import SqlJournal
+from .listings import SqlListings
 from .outbox import Announcer, SqlOutbox
 from .owners import hold_quotas, used, used_beside
-from .pages import count_all, read_page
+from .pages import count_all
 from .records import from_row, to_row, to_snapshot
 from .reserve import Reserve
 from .similar import find_similar
 from .tables import images, listed
-from .timeline import read_changes, read_timeline
 from .together import Work
 from .transactions import Transactions
 
@@ -59,7 +59,7 @@ _WALK = (
 )
 
 
-class SqlCatalogue:
+class SqlCatalogue(SqlListings):
     """A Catalogue in a database. Its methods block: see `off_hub.OffHub`."""
 
     def __init__(
@@ -77,8 +77,9 @@ class SqlCatalogue:
         journal: where the store notes names; images are added only while theirs is in it.
         events: writes the events of changes.
         """
+        super().__init__(transactions.read)
         self.transactions = transactions
-        self._read, self._write = transactions.read, transactions.write
+        self._write = transactions.write
         self._events = events or Announcer()
         self.outbox = SqlOutbox(self._events, self._read, self._write_on_full_disk)
         self._holder = holder
@@ -243,11 +244,6 @@ class SqlCatalogue:
 
         self._write_on_full_disk(work)
 
-    def page(self, query: ListQuery) -> Page:
-        """See Catalogue.page."""
-
-        return self._read(functools.partial(read_page, query=query))
-
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
         """See Catalogue.find_similar."""
         return self._read(
@@ -262,22 +258,6 @@ class SqlCatalogue:
         """See Catalogue.totals."""
 
         return self._read(read_totals)
-
-    def months(self) -> list[MonthTotals]:
-        """See Catalogue.months."""
-        return self._read(read_months)
-
-    def timeline(self, query: ListQuery) -> Timeline:
-        """See Catalogue.timeline."""
-        return self._read(functools.partial(read_timeline, query=query))
-
-    def changes(self) -> int:
-        """See Catalogue.changes."""
-        return self._read(read_changes)
-
-    def tags(self, prefix: str, limit: int) -> list[TagCount]:
-        """See Catalogue.tags."""
-        return self._read(functools.partial(read_tags, prefix=prefix, limit=limit))
 
     def used(self, owner: str = "") -> Used:
         """See Catalogue.used."""

@@ -259,7 +259,35 @@ class TagCount:
     files: int
 
 
-class Catalogue(Protocol):
+class Listings(Protocol):
+    """What lists images and counts them. Every method may raise StorageUnavailable."""
+
+    def page(self, query: ListQuery) -> Page:
+        """Return one page of the images that query asks for."""
+
+    def months(self) -> list[MonthTotals]:
+        """Return the totals by month and format, the oldest first, however many images there are.
+
+        What has nothing is left out.
+        """
+
+    def timeline(self, query: ListQuery) -> Timeline:
+        """Return how many of the images that query asks for, on all pages, are of each month.
+
+        In constant time where only formats are told apart, counted to COUNTED_AT_MOST otherwise.
+        """
+
+    def changes(self) -> int:
+        """Return a number that is another one after whatever a listing shows has changed."""
+
+    def tags(self, prefix: str, limit: int) -> list[TagCount]:
+        """Return the most frequent tags of the living, of equals the first by their letters.
+
+        Args: prefix: folded text that they begin with (domain.filename.fold), "" for any.
+        """
+
+
+class Catalogue(Listings, Protocol):
     """What is known of each image. Every method is one transaction.
 
     Every method may raise StorageFull or StorageUnavailable.
@@ -321,9 +349,6 @@ class Catalogue(Protocol):
         Raises: DuplicateRequest if the image is not there but this request removed it.
         """
 
-    def page(self, query: ListQuery) -> Page:
-        """Return one page of the images that query asks for."""
-
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
         """Return other images whose perceptual hash differs in at most max_distance bits.
 
@@ -342,27 +367,6 @@ class Catalogue(Protocol):
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
-
-    def months(self) -> list[MonthTotals]:
-        """Return the totals by month and format, the oldest first, however many images there are.
-
-        What has nothing is left out.
-        """
-
-    def timeline(self, query: ListQuery) -> Timeline:
-        """Return how many of the images that query asks for, on all pages, are of each month.
-
-        In constant time where only formats are told apart, counted to COUNTED_AT_MOST otherwise.
-        """
-
-    def changes(self) -> int:
-        """Return a number that is another one after whatever a listing shows has changed."""
-
-    def tags(self, prefix: str, limit: int) -> list[TagCount]:
-        """Return the most frequent tags of the living, of equals the first by their letters.
-
-        Args: prefix: folded text that they begin with (domain.filename.fold), "" for any.
-        """
 
     def walk(self, after_id: str, limit: int) -> list[Blob]:
         """Return the blobs of images whose ids follow after_id, in order, in the trash or not."""

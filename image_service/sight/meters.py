@@ -98,6 +98,11 @@ class Meters:
         self.commit_seconds = Histogram(
             "catalogue_commit_duration_seconds", "How long they took, from beginning to disk."
         )
+        self.listings = Counter(
+            "catalogue_listings",
+            "Listings, where catalogue_replica_url is set, by the server they were read from.",
+            ("server",),
+        )
         self.events_published = Counter(
             "events_published", "Events that the broker has.", ("type",)
         )
@@ -149,6 +154,10 @@ class Meters:
         if received_bytes:
             self.http_received.add(of_route, received_bytes)
         self.http_sent.add(of_route, sent_bytes)
+
+    def listed(self, from_standby: bool) -> None:
+        """Count a listing where there is a standby to read it from."""
+        self.listings.add(("standby" if from_standby else "primary",))
 
     def committed(self, seconds: float) -> None:
         """Count a transaction of the catalogue."""

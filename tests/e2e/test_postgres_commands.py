@@ -148,18 +148,30 @@ def test_commands_on_a_database_without_tables_say_so(
     empty.stop()
 
 
-def test_check_config_tells_a_url_it_cannot_use_and_never_repeats_it(make_shop: MakeShop) -> None:
+@pytest.mark.parametrize("key", ["catalogue_url", "catalogue_replica_url"])
+def test_check_config_tells_a_url_it_cannot_use_and_never_repeats_it(
+    make_shop: MakeShop, key: str
+) -> None:
     shop = make_shop("shop", True)
     for url, told in (
         ("mysql://app:s3cret@h/db", "must look like postgresql://"),
         ("postgresql://app:s3cret@h:x@y/db?nonsense=1", "must look like postgresql://"),
     ):
-        shop.config.write_text(f"upload_dir: x\ncatalogue_url: {url}\n")
+        shop.config.write_text(f"upload_dir: x\n{key}: {url}\n")
         code, out, error = shop.run("check-config", "--config", str(shop.config))
         assert code == 2
         assert told in error
-        assert "catalogue_url (environment: IMAGE_SERVICE_CATALOGUE_URL): " in error
+        assert f"{key} (environment: IMAGE_SERVICE_{key.upper()}): " in error
         assert "s3cret" not in out + error
+
+
+def test_check_config_wants_to_know_what_a_standby_is_of(make_shop: MakeShop) -> None:
+    shop = make_shop("shop", True)
+    shop.config.write_text("upload_dir: x\ncatalogue_replica_url: postgresql://app:s3cret@h/db\n")
+    code, out, error = shop.run("check-config", "--config", str(shop.config))
+    assert code == 2
+    assert "needs catalogue_url: the PostgreSQL that it is a standby of" in error
+    assert "s3cret" not in out + error
 
 
 def test_a_store_moves_to_postgresql_and_keeps_all_it_knew(
