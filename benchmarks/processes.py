@@ -1,10 +1,14 @@
 """What several service processes cost and give, beside one: uploads, new and kept variants.
 
-python -m benchmarks.processes        about 6 minutes
+python -m benchmarks.processes        about 10 minutes
 
 All contenders live at once and work in turns of about a second, so that what a virtual machine's
 neighbours take hits the sides of a ratio alike: the same loop has been seen to cost 0.53 and 0.9 s
 of processor time within ten seconds.
+
+Each work is asked for without pause, which tells how much of it is done, and at half the rate of
+one process, which tells what it costs: a process that has more to do than it can never waits for
+the next request, and saves what waiting costs.
 """
 
 from __future__ import annotations
@@ -35,6 +39,8 @@ COUNTS = (1, 2, 4)
 CALLERS = 8
 UPLOAD, NEW, KEPT = "uploads of 100 KB", "new variants", "kept variants"
 CALLS = {UPLOAD: 100, NEW: 60, KEPT: 800}
+STEADY = {UPLOAD: 50, NEW: 50, KEPT: 600}
+"""Calls a second, for one second."""
 _FIRST_SIDE_PX = 60
 _IMAGES = 8
 CPU_BAR = 1.1
@@ -120,12 +126,26 @@ def measure(
 ) -> None:
     """Measure all contenders once. Args: number: of the round; new variants are new in each."""
     order = COUNTS if number % 2 else tuple(reversed(COUNTS))
-    for name, calls in CALLS.items():
+    for name in CALLS:
         for count in order:
-            workload = asked[count][name]
+            rig, workload = rigs[count], asked[count][name]
             if name == NEW:
-                workload = replace(workload, first=workload.first + number * calls)
-            blocks[name, count].append(rigs[count].measure(workload, callers=CALLERS, calls=calls))
+                seen = number * (CALLS[NEW] + STEADY[NEW])
+                workload = replace(workload, first=workload.first + seen)
+            block = rig.measure(workload, callers=CALLERS, calls=CALLS[name])
+            blocks[name, count].append(block)
+            steady = replace(
+                workload,
+                first=workload.first + CALLS[name],
+                interval_s=1 / STEADY[name],
+            )
+            block = rig.measure(steady, callers=CALLERS, calls=STEADY[name])
+            blocks[steadily(name), count].append(block)
+
+
+def steadily(name: str) -> str:
+    """Return what the work is called when it is asked for at a steady rate."""
+    return f"{name}, {STEADY[name]} a second"
 
 
 def bars(blocks: Blocks) -> list[Bar]:
@@ -135,13 +155,19 @@ def bars(blocks: Blocks) -> list[Bar]:
         alone = blocks[name, 1]
         for count in COUNTS[1:]:
             several = blocks[name, count]
-            pairs = zip(several, alone, strict=True)
-            cpu = Spread.of([more.cpu_ms["service"] / one.cpu_ms["service"] for more, one in pairs])
             place = f"{name}, {count} processes"
-            found.append(Bar(f"{place}: CPU a call, times one's", cpu, CPU_BAR))
+            found.append(Bar(f"{place}: CPU a call, times one's", _cpu(several, alone), CPU_BAR))
             rate = ratios(several, alone, of="rate")
             found.append(Bar(f"{place}: calls/s, times one's", rate, 1.0, at_least=True))
+            cpu = _cpu(blocks[steadily(name), count], blocks[steadily(name), 1])
+            place = f"{steadily(name)}, {count} processes"
+            found.append(Bar(f"{place}: CPU a call, times one's", cpu, CPU_BAR))
     return found
+
+
+def _cpu(several: list[Block], alone: list[Block]) -> Spread:
+    pairs = zip(several, alone, strict=True)
+    return Spread.of([more.cpu_ms["service"] / one.cpu_ms["service"] for more, one in pairs])
 
 
 def report(blocks: Blocks) -> str:
@@ -153,7 +179,7 @@ def report(blocks: Blocks) -> str:
 def main() -> int:
     """Run the benchmark; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_report_options(parser, rounds=40, limit_s=600)
+    add_report_options(parser, rounds=40, limit_s=900)
     options = parser.parse_args()
     blocks: Blocks = defaultdict(list)
     with ground() as on, contextlib.ExitStack() as stack:

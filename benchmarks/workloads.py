@@ -22,7 +22,7 @@ SERVERS = {"echo bytes": FLOOR, "echo id": FLOOR, "take bytes": FLOOR, "write": 
 class Workload:
     """What to call. paths: pictures to send, in turn; ids: images to ask for, in turn.
 
-    interval_s: with one caller, calls are due so far apart; 0: without pause.
+    interval_s: calls are due so far apart, whoever makes them; 0: without pause.
     urls: to get over HTTP, in turn; "{n}" in them becomes the call's number, from first on.
     asked: who answers them, where it is not the service.
     """
