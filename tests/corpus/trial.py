@@ -6,7 +6,6 @@ python -m tests.corpus.trial TEXT... tries those whose names hold one of the tex
 from __future__ import annotations
 
 import contextlib
-import math
 import re
 import sys
 import time
@@ -34,8 +33,7 @@ _SAMPLED_EVERY_S = 0.02
 class Trial:
     """What became of a file: outcome is an error's code, "accepted", or an exception's name.
 
-    cpu_seconds: what the workers worked; where one was ended at its limit of processor time, that;
-    infinite when one died otherwise, as it can't be known.
+    cpu_seconds: what the workers worked; where one was ended at its limit of processor time, that.
     """
 
     file: HostileFile
@@ -82,18 +80,15 @@ def try_out(pool: WorkerPool, file: HostileFile) -> Trial:
             outcome = repr(exc)[:200]
         seconds = time.perf_counter() - started
         is_out_of_time = f"more than {pool.cpu_s:g} s of a processor" in why
-        cpu_seconds = pool.cpu_s if is_out_of_time else _spent(before, _cpu_seconds(pool))
+        cpu_seconds = pool.cpu_s if is_out_of_time else _cpu_seconds(pool) - before
     return Trial(file, outcome, seconds, cpu_seconds, max(peaks, default=0.0))
 
 
-def _cpu_seconds(pool: WorkerPool) -> dict[int, float]:
-    return {pid: sum(psutil.Process(pid).cpu_times()[:2]) for pid in pool.pids()}
-
-
-def _spent(before: dict[int, float], after: dict[int, float]) -> float:
-    if before.keys() != after.keys():
-        return math.inf
-    return sum(after.values()) - sum(before.values())
+def _cpu_seconds(pool: WorkerPool) -> float:
+    """Return what the workers have worked, and those that were replaced: children that ended."""
+    living = sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pool.pids())
+    ended = psutil.Process().cpu_times()
+    return float(living + ended.children_user + ended.children_system)
 
 
 @contextlib.contextmanager
