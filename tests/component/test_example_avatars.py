@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import subprocess
 import sys
@@ -17,9 +16,10 @@ from PIL import Image
 
 from image_service.testing import jpeg, png
 from scripts.paths import ROOT
+from tests.component import examples
 from tests.component.harness import CALL_TIMEOUT_S, Service
 
-FOLDER = ROOT / "examples" / "avatars"
+FOLDER = examples.FOLDER / "avatars"
 
 
 def test_its_own_test_passes() -> None:
@@ -31,11 +31,7 @@ def test_its_own_test_passes() -> None:
 
 @pytest.fixture
 def avatars(service: Service) -> Iterator[Any]:
-    spec = importlib.util.spec_from_file_location("avatars", FOLDER / "avatars.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = examples.load("avatars")
     config = {"AMQP_URI": service.uri, "serializer": "msgpack", "ACCEPT": ["msgpack", "json"]}
     container = ServiceContainer(module.AvatarService, config)
     container.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,11 @@ import pytest
 from nameko.containers import ServiceContainer
 from nameko.standalone.rpc import ClusterRpcProxy
 
-from scripts.paths import ROOT
+from tests.component import examples
 from tests.component.events import Ear, ear
 from tests.component.harness import CALL_TIMEOUT_S, Service, wait_until
 from tests.component.pictures import picture
 
-FILE = ROOT / "examples" / "search" / "search.py"
 DATA = picture("png")
 QUEUE = "evt-image_service-*--search.follow"
 
@@ -26,11 +24,7 @@ QUEUE = "evt-image_service-*--search.follow"
 @pytest.fixture
 def search(broker_uri: str, tmp_path: Path) -> Iterator[Callable[[], Any]]:
     """Return what runs the example, as a context manager; its queue goes in the end."""
-    spec = importlib.util.spec_from_file_location("search", FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = examples.load("search")
     config = {"AMQP_URI": broker_uri, "index": str(tmp_path / "search.sqlite3"), "max_workers": 1}
 
     @contextlib.contextmanager

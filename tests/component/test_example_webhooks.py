@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import importlib.util
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,11 +13,10 @@ import pytest
 from nameko.containers import ServiceContainer
 from standardwebhooks import Webhook
 
-from scripts.paths import ROOT
+from tests.component import examples
 from tests.component.harness import Service, wait_until
 from tests.component.pictures import picture
 
-FILE = ROOT / "examples" / "webhooks" / "webhooks.py"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 DATA = picture("png")
 QUEUE = "evt-image_service-*--webhooks.relay"
@@ -79,12 +77,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def module() -> Any:
-    spec = importlib.util.spec_from_file_location("webhooks", FILE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return examples.load("webhooks")
 
 
 @pytest.fixture

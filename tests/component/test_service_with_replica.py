@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from scripts.postgres import Server, private_server
 from tests.component.harness import Service, wait_until
 from tests.component.pictures import noise
+from tests.component.sight import read
 from tests.contracts.adapters import PostgresCatalogues
 
 MakeService = Callable[..., Service]
@@ -46,10 +46,7 @@ def listed(service: Service) -> int:
 
 
 def count_of(service: Service, server: str) -> float:
-    with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=9) as reply:
-        lines = reply.read().decode().splitlines()
-    wanted = f'image_service_catalogue_listings_total{{server="{server}"}} '
-    return sum(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+    return read(service)("catalogue_listings_total", server=server)
 
 
 def test_listings_are_the_standbys_and_all_else_the_primarys(
