@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from image_service.catalogue.together import GroupCommit
-from image_service.native import threading, time
+from image_service.native import threading
+from tests.contracts.waiting import until
 
 WAIT_S = 10
 
@@ -110,15 +111,8 @@ class Writers:
         others: list[Ended] = []
         for name in names:
             others.append(Ended(self.group, insert(name, fail)))
-            _until(lambda: len(self.group._waiting) == len(others))
+            until(lambda: len(self.group._waiting) == len(others), WAIT_S)
         return others
-
-
-def _until(is_so: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S
-    while not is_so():
-        assert time.monotonic() < deadline_s
-        time.sleep(0.001)
 
 
 @pytest.fixture
@@ -176,7 +170,7 @@ def test_what_comes_while_another_process_is_waited_for_is_the_same_transaction(
 ) -> None:
     database.may_begin.clear()
     first = Ended(writers.group, insert("a", {}))
-    _until(lambda: database.begun == 1)
+    until(lambda: database.begun == 1, WAIT_S)
     others = writers.queue_up(["b", "c"], {})
     database.may_begin.set()
 

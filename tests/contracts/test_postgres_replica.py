@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +15,7 @@ from image_service.domain.listing import parse_list_query
 from image_service.native import threading
 from scripts.postgres import Server, private_server
 from tests.contracts.adapters import PostgresCatalogues, new_image
+from tests.contracts.waiting import until
 
 WAIT_S = 30
 LEASE_TTL_S = 2.0
@@ -84,7 +85,7 @@ def reader(
         report=reports.append,
         told=told.append,
     )
-    until(replica.look)  # the database comes to it a moment later
+    until(replica.look, WAIT_S)  # the database comes to it a moment later
     reports.clear()
     yield Reader(replica)
     standby.start()
@@ -92,18 +93,11 @@ def reader(
     replica.close()
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    deadline_s = native.time.monotonic() + WAIT_S
-    while not is_so():
-        assert native.time.monotonic() < deadline_s
-        native.time.sleep(0.05)
-
-
 def test_a_listing_shows_what_the_standby_has(
     standby: Server, catalogue: SqlCatalogue, reader: Reader, told: list[bool]
 ) -> None:
     early = catalogue.add(new_image(tags=("a",)))
-    until(lambda: reader.ids() == [early.id])
+    until(lambda: reader.ids() == [early.id], WAIT_S)
     seen = reader.listings.changes()
     standby.run("SELECT pg_wal_replay_pause()")
     late = catalogue.add(new_image(tags=("a",)))
@@ -114,7 +108,7 @@ def test_a_listing_shows_what_the_standby_has(
     assert reader.listings.timeline(parse_list_query()).months[0].files == 1
     assert reader.listings.changes() == seen != catalogue.changes()
     standby.run("SELECT pg_wal_replay_resume()")
-    until(lambda: set(reader.ids()) == {early.id, late.id})
+    until(lambda: set(reader.ids()) == {early.id, late.id}, WAIT_S)
     assert set(told) == {True}
 
 
@@ -137,7 +131,7 @@ def test_while_the_standby_is_away_the_primary_is_read(
     assert len(reports) == 1
     assert reports[0].startswith("listings are read from the primary, not from the standby: ")
     standby.start()
-    until(lambda: reader.ids() == [image.id] and told[-1])
+    until(lambda: reader.ids() == [image.id] and told[-1], WAIT_S)
     assert reports[1:] == ["listings are read from the standby again"]
 
 
@@ -147,7 +141,7 @@ def test_a_standby_on_which_every_lease_has_run_out_is_too_far_behind(
     standby.run("SELECT pg_wal_replay_pause()")
     image = catalogue.add(new_image())
     assert reader.ids() == []
-    until(lambda: reader.ids() == [image.id])
+    until(lambda: reader.ids() == [image.id], WAIT_S)
     assert reports == [
         "listings are read from the primary, not from the standby: it is too far behind"
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from image_service.testing import NOON_MS
 from scripts.postgres import Server
 from tests.contracts.adapters import PostgresCatalogues, Process, SqliteCatalogues, new_image
 from tests.contracts.line import Line
+from tests.contracts.waiting import until
 
 GRACE_S = 0.3
 
@@ -42,13 +43,6 @@ def line(postgres_server: Server) -> Iterator[Line]:
     made = Line(postgres_server.port)
     yield made
     made.close()
-
-
-def until(condition: Callable[[], Any], timeout_s: float = 20) -> None:
-    deadline = native.time.monotonic() + timeout_s
-    while not condition():
-        assert native.time.monotonic() < deadline, "waited in vain"
-        native.time.sleep(0.02)
 
 
 def is_alive(of: Process, other: Process) -> bool:
