@@ -51,17 +51,16 @@ class Replica:
         self._told = told
         self._is_looking = threading.Lock()
         self._is_good = True
-        self._good_until_s = 0.0
-        self._bad_until_s = 0.0
+        self._decided_until_s = 0.0
 
     def look(self) -> bool:
         """Tell whether it does, of late; while another thread finds that out, say no."""
-        if time.monotonic() < self._good_until_s:
-            return True
+        if time.monotonic() < self._decided_until_s:
+            return self._is_good
         if not self._is_looking.acquire(blocking=False):
             return False
         try:
-            return time.monotonic() >= self._bad_until_s and self._look()
+            return self._look()
         finally:
             self._is_looking.release()
 
@@ -90,14 +89,14 @@ class Replica:
         except StorageUnavailable as exc:
             self._leave(str(exc.args[0]))
             return False
-        self._good_until_s = time.monotonic() + _LOOKS_EVERY_S
+        self._decided_until_s = time.monotonic() + _LOOKS_EVERY_S
         if not self._is_good:
             self._is_good = True
             self._report(f"listings are read from {self._name} again")
         return True
 
     def _leave(self, why: str) -> None:
-        self._good_until_s, self._bad_until_s = 0.0, time.monotonic() + _LEFT_ALONE_S
+        self._decided_until_s = time.monotonic() + _LEFT_ALONE_S
         if self._is_good:
             self._is_good = False
             self._report(f"listings are read from the primary, not from {self._name}: {why}")
