@@ -165,6 +165,8 @@ class Application:
             self._pool.start()
             self._render_pool.start()
         self._backends.prepare()
+        if self._is_green:  # a command lists nothing, and need not wait for one that is away
+            self._backends.look_at_standby()
         self._cache.prepare()
         if self.settings.opens_unsigned_variants:
             _log.info(

@@ -93,8 +93,13 @@ class Backends:
         """Make what is missing. Raises: StorageFull, StorageUnavailable."""
         self.store.prepare()
         self.catalogue.prepare()
+
+    def look_at_standby(self) -> None:
+        """Connect to the standby that listings are read from, if there is one, or report why not.
+
+        The first connection takes eventlet's locks: call it where nobody else does.
+        """
         if self._replica:
-            # Its engine's first connection takes eventlet's locks: here, where nobody else does.
             self._replica.look()
 
     def has_lost_its_catalogue(self) -> bool:
