@@ -75,12 +75,20 @@ def slider(page: Page) -> Any:
     return page.get_by_role("slider", name="Month")
 
 
+# Between pictures is nothing: the one whose row begins nearest above the middle.
+MIDDLE = """() => {
+  const from = (cell) => innerHeight / 2 - cell.getBoundingClientRect().top;
+  const cells = [...document.querySelectorAll(".cell")]
+    .filter((cell) => from(cell) >= 0 && from(cell) < innerHeight / 2);
+  cells.sort((a, b) => from(a) - from(b));
+  return cells[0]?.dataset.index ?? null;
+}"""
+
+
 def middle(page: Page) -> int:
-    """Return the number of a picture in the middle of the window, once one is there."""
-    found = "document.elementsFromPoint(innerWidth / 2, innerHeight / 2)"
-    number = f"({found}.map((e) => e.closest('.cell')).find(Boolean)?.dataset.index ?? null)"
-    page.wait_for_function(f"() => {number} !== null")
-    return int(page.evaluate(number))
+    """Return the number of the picture nearest to the middle of the window, once one is there."""
+    page.wait_for_function(f"() => ({MIDDLE})() !== null")
+    return int(page.evaluate(MIDDLE))
 
 
 def test_the_scroll_bar_has_its_full_length_from_the_start(page: Page) -> None:
@@ -120,8 +128,22 @@ DRIFT = """async ([step, times]) => {
 }"""
 
 
-@pytest.mark.parametrize("step", [-180, 180], ids=["up", "down"])
-def test_from_there_it_goes_on_both_ways_without_jumps(page: Page, step: int) -> None:
+def _have_pages_come(page: Page, late_ms: int) -> None:
+    """Have each reply with pictures come so much later, as over a slow connection."""
+    late = """(late_ms) => {
+      const { fetch } = window;
+      window.fetch = async (...asked) => {
+        const reply = await fetch(...asked);
+        await new Promise((resolve) => setTimeout(resolve, late_ms));
+        return reply;
+      };
+    }"""
+    page.evaluate(late, late_ms)
+
+
+@pytest.mark.parametrize(("step", "late_ms"), [(-180, 0), (180, 0), (-100, 800), (100, 800)])
+def test_from_there_it_goes_on_both_ways_without_jumps(page: Page, step: int, late_ms: int) -> None:
+    _have_pages_come(page, late_ms)
     page.evaluate("scrollTo(0, document.documentElement.scrollHeight / 2)")
     before = middle(page)
     looked, most = page.evaluate(DRIFT, [step, 60])

@@ -127,6 +127,17 @@ export class Geometry {
     return block.first + Math.floor(share * block.count);
   }
 
+  /** Return the first picture that is held from the row at the one height on, null if none is up to the other. */
+  heldBetween(from: number, to: number): number | null {
+    const first = this.blockAt(from);
+    const last = this.blockAt(to);
+    for (let number = first; number <= last; number += 1) {
+      const block = this.listing.blocks[number];
+      if (block?.images?.length) return number === first ? this.indexAt(from) : block.first;
+    }
+    return null;
+  }
+
   /** Return the picture above or below: the one whose middle is nearest. */
   beside(index: number, step: 1 | -1): number {
     const spot = this.spot(index);

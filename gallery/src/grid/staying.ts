@@ -3,13 +3,18 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Listing } from "../state/listing";
 import type { Geometry } from "./geometry";
 
-/** Where the first picture in the window is: by its id, or by its number where it is not held. */
+/**
+ * Where the first picture in the window is that is held. Where none is: where the first should be,
+ * by its number.
+ */
 interface Anchor {
   geometry: Geometry;
   id: string;
   index: number;
   /** Where it was laid out, px. */
   y: number;
+  /** How far below the top of the window, px. */
+  below: number;
   /** Whether the page was scrolled to its end. */
   isAtEnd: boolean;
 }
@@ -23,6 +28,8 @@ export function useAnchor(list: { current: HTMLElement | null }, geometry: Geome
   const shown = useRef<string | undefined>(undefined);
   useLayoutEffect(() => {
     const take = () => {
+      // What has changed and is not laid out yet has no place: the anchor of before holds.
+      if (geometry.listing.version.peek() !== version) return;
       anchor.current = list.current && taken(geometry, list.current.offsetTop);
     };
     const old = anchor.current;
@@ -32,7 +39,7 @@ export function useAnchor(list: { current: HTMLElement | null }, geometry: Geome
       const y = geometry.yOf(at);
       const isSameShape = old.geometry === geometry;
       // By how much it moved, not to where: the page may have been scrolled since.
-      const moved = isSameShape ? scrollY + y - old.y : list.current.offsetTop + y - COVERED_PX;
+      const moved = isSameShape ? scrollY + y - old.y : list.current.offsetTop + y - old.below - COVERED_PX;
       // Whoever went to the end stays there, however high it turns out to be.
       const to = old.isAtEnd && geometry.listing.isComplete ? endOfPage() : moved;
       if (Math.abs(to - scrollY) > 0.5) scrollTo({ top: to, behavior: "instant" });
@@ -57,9 +64,11 @@ function slide(list: HTMLElement): void {
 function taken(geometry: Geometry, offsetTop: number): Anchor | null {
   const top = scrollY - offsetTop + COVERED_PX;
   if (top <= COVERED_PX) return null;
-  const index = geometry.indexAt(top);
+  const index = geometry.heldBetween(top, top - COVERED_PX + innerHeight) ?? geometry.indexAt(top);
   const id = geometry.listing.at(index)?.imageId ?? "";
-  return { geometry, index, id, y: geometry.yOf(index), isAtEnd: scrollY >= endOfPage() - ROUNDED_PX };
+  const y = geometry.yOf(index);
+  const isAtEnd = scrollY >= endOfPage() - ROUNDED_PX;
+  return { geometry, index, id, y, below: Math.max(0, y - top), isAtEnd };
 }
 
 /** Return how far the page can be scrolled. */
