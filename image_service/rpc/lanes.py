@@ -43,6 +43,7 @@ _SMALL_REPLY_BYTES = 64 * 1024
 _BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
+_FAREWELL_TIMEOUT_S = 5
 _WAKE_INTERVAL_S = 0.25
 
 
@@ -92,7 +93,8 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
 
     def take(self, provider: Any, message: Any) -> None:
         """Begin with one message, in a green thread of its own."""
-        if self.core.app.pace.is_stalled:  # it came before the connection ended: others have it now
+        # Others have it now, or once this connection ends.
+        if self.core.app.pace.is_stalled or provider not in self._providers:
             return
         self._in_hand.add(message)
         work = functools.partial(self._handle, provider, message)
@@ -214,12 +216,16 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
                 thread.kill()
 
     def stop(self) -> None:
-        """End the connection, also while it is trying to get through to a broker."""
-        if not self.is_consuming and self._gt is not None:
-            self.should_stop = True
-            self._gt.kill()
-            return
-        super().stop()
+        """End the connection, all that it has taken being answered: whatever the broker does.
+
+        It may be trying to get through, or have got through when its lane was gone already.
+        """
+        self.should_stop = True
+        if self.is_consuming:
+            with eventlet.Timeout(_FAREWELL_TIMEOUT_S, exception=False):
+                self._gt.wait()
+                return
+        self._gt.kill()
 
 
 class LightConnection(LaneConnection):

@@ -13,8 +13,16 @@ import eventlet
 import kombu.pools
 import pytest
 
+from image_service.events import EventsProvider
 from scripts import broker as brokers
-from tests.component.harness import Cable, RawCaller, Service, delete_queues, wait_until
+from tests.component.harness import (
+    Cable,
+    RawCaller,
+    Service,
+    delete_queues,
+    queue_sizes,
+    wait_until,
+)
 from tests.component.pictures import picture
 from tests.component.test_lanes import Held
 from tests.component.test_redelivery import upload_body
@@ -186,3 +194,28 @@ def test_a_broker_that_pauses_is_waited_for(
     cable.is_stalled = False
     assert raw.answer()["result"]["success"]
     assert len(far_service.stored()) == 1
+
+
+def test_a_broker_that_comes_back_during_the_stop_does_not_hold_it_up(
+    service: Service, broker: brokers.Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.stop()
+    wait_until(lambda: not any(service.app.broker.consuming.values()))
+    stop_events = EventsProvider.stop
+
+    def stop_after_it_is_back(provider: EventsProvider) -> None:
+        broker.start()
+        _send_upload(broker.uri)
+        wait_until(lambda: all(service.app.broker.consuming.values()), timeout_s=30)
+        stop_events(provider)
+
+    monkeypatch.setattr(EventsProvider, "stop", stop_after_it_is_back)
+    with eventlet.Timeout(60):
+        service.stop()
+    # Nobody is there any more who would answer: the call waits for whoever starts next.
+    assert queue_sizes(broker.uri)["rpc-image_service.transfers"] == 1
+
+
+def _send_upload(uri: str) -> None:
+    with RawCaller(uri) as raw:
+        raw.send(upload_body(picture()), "upload_image", delivery_mode=2)
