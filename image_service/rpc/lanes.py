@@ -7,8 +7,10 @@ until everything taken is answered and acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
+import math
 import re
 import time
 from typing import Any, ClassVar
@@ -17,7 +19,12 @@ import eventlet
 from amqp import spec
 from amqp.exceptions import PreconditionFailed
 from kombu import Connection, Queue
-from nameko.constants import HEADER_PREFIX, NON_PERSISTENT
+from nameko.constants import (
+    DEFAULT_HEARTBEAT,
+    HEADER_PREFIX,
+    HEARTBEAT_CONFIG_KEY,
+    NON_PERSISTENT,
+)
 from nameko.exceptions import MethodNotFound
 from nameko.messaging import QueueConsumer
 from nameko.rpc import RpcConsumer, get_rpc_exchange
@@ -40,11 +47,14 @@ _log = logging.getLogger(__name__)
 _TRANSIENT = NON_PERSISTENT
 # One frame: no broker's max_message_size, and no other frame on the connection, is in its way.
 _SMALL_REPLY_BYTES = 64 * 1024
+_QOS_SIGNATURE = "lBb"
 _BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
 _FAREWELL_TIMEOUT_S = 5
-_WAKE_INTERVAL_S = 0.25
+# How often a connection looks for what is asked of it, and says that it lives, unless it is woken.
+_WAKE_INTERVAL_S = 1.0
+_WAKES_A_HEARTBEAT = 4
 
 
 class LaneConnection(LeavesHungHosts, QueueConsumer):
@@ -136,6 +146,7 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
     ) -> None:
         """See ConsumerMixin."""
         self._hang_up.watch(connection)
+        self._channel = channel
         self.core.app.broker.consuming[self.lane_name] = True
         self.core.app.meters.broker_connects.add((self.lane_name,))
         super().on_consume_ready(connection, channel, consumers, **kwargs)
@@ -148,7 +159,9 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
 
     def consume(self, *args: Any, **kwargs: Any) -> Any:
         """See ConsumerMixin; the connection is down whenever this generator ends."""
-        consuming = super().consume(*args, safety_interval=_WAKE_INTERVAL_S, **kwargs)
+        heartbeat_s = self.container.config.get(HEARTBEAT_CONFIG_KEY, DEFAULT_HEARTBEAT) or math.inf
+        interval_s = min(_WAKE_INTERVAL_S, heartbeat_s / _WAKES_A_HEARTBEAT)
+        consuming = super().consume(*args, safety_interval=interval_s, **kwargs)
         try:
             yield from when_it_gets_on(self.core.app.pace, consuming)
         finally:
@@ -191,12 +204,20 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         """Stop taking messages; return when everything taken is answered."""
         if self.is_consuming:
             with eventlet.Timeout(_CANCEL_TIMEOUT_S, exception=False):
+                self._wake()
                 super().unregister_provider(provider)
         self.wait_until_idle()
         self._providers.discard(provider)
         if not self._last_provider_unregistered.ready():  # the broker went meanwhile
             self._mark_down()
             self._last_provider_unregistered.send()
+
+    def _wake(self) -> None:
+        """Have the connection's green thread look at once: the broker answers this."""
+        with contextlib.suppress(Exception):  # gone, which wakes it, too
+            self._channel.send_method(
+                spec.Basic.Qos, _QOS_SIGNATURE, (0, self.prefetch_count, False)
+            )
 
     def wait_until_idle(self) -> None:
         """Wait until no message is in hand, at most shutdown_timeout_s."""
@@ -223,6 +244,7 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         self.should_stop = True
         if self.is_consuming:
             with eventlet.Timeout(_FAREWELL_TIMEOUT_S, exception=False):
+                self._wake()
                 self._gt.wait()
                 return
         self._gt.kill()

@@ -101,6 +101,15 @@ def assert_stops_soon(service: Service) -> None:
     assert time.monotonic() - started < 5
 
 
+def test_a_connection_that_waits_for_messages_is_woken_for_the_stop(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("image_service.rpc.lanes._WAKE_INTERVAL_S", 60)
+    service = make_service(HEARTBEAT=0)
+    assert answers(service)
+    assert_stops_soon(service)
+
+
 def test_a_broker_that_is_down_does_not_hold_up_the_stop(
     far_service: Service, cable: Cable
 ) -> None:
