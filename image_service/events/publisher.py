@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 # what was told cost as much as telling ten.
 _SPACE_S = 0.2
 _STALLED_PAUSE_S = 1.0
+# How often whoever does not tell looks whether the one that does is gone.
+_OTHERS_POLL_S = 5.0
 _PAUSES_S = {"start": 0.5, "stop": 10.0, "step": 1.0}
 
 
@@ -54,7 +56,7 @@ class Publisher:
     ) -> None:
         """Args:
         outgoing: off the hub. state: is told what waits. now_ms: Unix milliseconds.
-        poll_s: how often to look for what other processes have written.
+        poll_s: how often to look for what other processes have written, while it is its turn.
         is_stalled: tells whether this process had better leave it to others.
         """
         self._outgoing = outgoing
@@ -64,6 +66,7 @@ class Publisher:
         self._meters = meters
         self._now_ms = now_ms
         self._poll_s = poll_s
+        self._others_poll_s = max(poll_s, _OTHERS_POLL_S)
         self._is_stalled = is_stalled
         self._news = Semaphore(0)
         self._looked_s = 0.0
@@ -106,7 +109,7 @@ class Publisher:
             while not self._is_stopping and (left_s := until_s - time.monotonic()) > 0:
                 self._news.acquire(timeout=left_s)
             return
-        self._news.acquire(timeout=self._poll_s)
+        self._news.acquire(timeout=self._poll_s if self._is_ours else self._others_poll_s)
         space_s = self._looked_s + _SPACE_S - time.monotonic()
         if space_s > 0 and not self._is_stopping:
             eventlet.sleep(space_s)
@@ -140,7 +143,7 @@ class Publisher:
             taken = self._outgoing.take()
             self._state.backlog = taken.backlog
             self._is_ours = taken.events is not None
-            if taken.events is None:  # another process tells them, and looks every poll_s
+            if taken.events is None:  # another process tells them
                 self._line.close()
                 return True
             if not self._tell(taken.events):
