@@ -1,6 +1,7 @@
 """What several service processes cost and give, beside one: uploads, new and kept variants.
 
-python -m benchmarks.processes        about 10 minutes
+python -m benchmarks.processes               about 10 minutes
+python -m benchmarks.processes --one-core    as long
 
 All contenders live at once and work in turns of about a second, so that what a virtual machine's
 neighbours take hits the sides of a ratio alike: the same loop has been seen to cost 0.53 and 0.9 s
@@ -9,6 +10,11 @@ of processor time within ten seconds.
 Each work is asked for without pause, which tells how much of it is done, and at half the rate of
 one process, which tells what it costs: a process that has more to do than it can never waits for
 the next request, and saves what waiting costs.
+
+On two cores that are shared with the callers, whatever gives the service more to do at a time has
+service and callers take each other's place more often, which costs both of them: the callers, who
+do the same in each turn, tell by how much. With --one-core it is left out: each contender has one
+core for all its processes, callers and broker have the other.
 """
 
 from __future__ import annotations
@@ -50,25 +56,40 @@ Blocks = dict[Key, list[Block]]
 
 @dataclass(frozen=True)
 class Ground:
-    """What all contenders stand on."""
+    """What all contenders stand on. cores: those of a service, and those of all else."""
 
     node: rabbitmq.Node
     scratch: Path
+    cores: tuple[set[int], set[int]]
 
 
 @contextlib.contextmanager
-def ground() -> Iterator[Ground]:
+def ground(*, is_one_core: bool) -> Iterator[Ground]:
     """Start the broker; remove all in the end."""
+    every = os.sched_getaffinity(0)
+    cores = ({min(every)}, every - {min(every)}) if is_one_core else (every, every)
     scratch = RUN_DIR / "bench" / f"run-{os.getpid()}"
     scratch.parent.mkdir(parents=True, exist_ok=True)
     keep_apart(scratch.parent)
     scratch.mkdir()
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
-        node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
+        with _begun_on(cores[1]):
+            node = stack.enter_context(broker.private_node(scratch / "broker", starts_fast=False))
         if not isinstance(node, rabbitmq.Node):
             sys.exit("It gives each contender a virtual host of its own: install rabbitmq-server.")
-        yield Ground(node, scratch)
+        yield Ground(node, scratch, cores)
+
+
+@contextlib.contextmanager
+def _begun_on(cores: set[int]) -> Iterator[None]:
+    """Have processes that are started here stay on these cores, and all that they start."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -80,11 +101,13 @@ def served_by(count: int, on: Ground) -> Iterator[Rig]:
     uri = on.node.add_vhost(f"of-{count}")
     settings = {"service_processes": str(count), "mezzanines": "variant"}
     with contextlib.ExitStack() as stack:
-        child = stack.enter_context(service_on(uri, scratch, port, settings))
+        with _begun_on(on.cores[0]):
+            child = stack.enter_context(service_on(uri, scratch, port, settings))
         url = f"http://localhost:{port}"
         log = scratch / "service.log"
         wait_for(child, log, lambda: answers(f"{url}/readyz") and _living(url) == count)
-        callers = Callers(uri, CALLERS)
+        with _begun_on(on.cores[1]):
+            callers = Callers(uri, CALLERS)
         stack.callback(callers.close)
         pid = on.node.process.pid if on.node.process else None
         yield Rig(uri, callers, scratch, {SERVICE: child.pid}, pid, url, "")
@@ -179,10 +202,13 @@ def report(blocks: Blocks) -> str:
 def main() -> int:
     """Run the benchmark; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--one-core", action="store_true", help="one core for a service, the others for all else"
+    )
     add_report_options(parser, rounds=40, limit_s=900)
     options = parser.parse_args()
     blocks: Blocks = defaultdict(list)
-    with ground() as on, contextlib.ExitStack() as stack:
+    with ground(is_one_core=options.one_core) as on, contextlib.ExitStack() as stack:
         rigs = {count: stack.enter_context(served_by(count, on)) for count in COUNTS}
         asked = {count: workloads(rig) for count, rig in rigs.items()}
         for count, rig in rigs.items():
