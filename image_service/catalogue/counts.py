@@ -43,6 +43,13 @@ _COUNT_MONTH = (
 )
 _FORGET_MONTH = sa.delete(months).where(_THIS_MONTH & (months.c.files <= 0))
 
+_THESE_TAGS = tags.c.tag.in_(sa.bindparam("names", expanding=True))
+_KNOWN_TAGS = sa.select(tags.c.tag).where(_THESE_TAGS)
+_COUNT_TAGS = (
+    sa.update(tags).where(_THESE_TAGS).values(files=tags.c.files + sa.bindparam("more_files"))
+)
+_FORGET_TAGS = sa.delete(tags).where(_THESE_TAGS & (tags.c.files <= 0))
+
 
 def count(connection: sa.Connection, image: Image, files: int) -> None:
     """Count an image that came (+1) or went (-1), as its owner's, too."""
@@ -92,18 +99,17 @@ def count_tags(connection: sa.Connection, names: Sequence[str], files: int) -> N
         return
     if not names:
         return
-    these = tags.c.tag.in_(names)
-    known = set(connection.scalars(sa.select(tags.c.tag).where(these)))
-    change = sa.update(tags).where(these).values(files=tags.c.files + files)
+    these = {"names": list(names)}
+    known = set(connection.scalars(_KNOWN_TAGS, these))
     if known:
-        connection.execute(change)
+        connection.execute(_COUNT_TAGS, {**these, "more_files": files})
     new = [
         {"tag": name, "folded": fold(name), "files": files} for name in names if name not in known
     ]
     if new:
         connection.execute(sa.insert(tags), new)
     if files < 0:
-        connection.execute(sa.delete(tags).where(these & (tags.c.files <= 0)))
+        connection.execute(_FORGET_TAGS, these)
 
 
 def read_totals(connection: sa.Connection) -> dict[Format, FormatTotals]:
