@@ -34,13 +34,14 @@ def prepare_broker() -> None:
 
 
 _PAGES = "tests/e2e/test_docs.py"
-# Hostile pictures, which are held to a time, come when other lanes are about to end.
-_FIRST = (("tests/component",), ("tests/corpus", "tests/scripts"))
+_FIRST = (("tests/unit",), ("tests/component",))
 _SECOND = (("tests/e2e", f"--ignore={_PAGES}"),)
-_THIRD = (("tests/unit",), ("tests/browser", _PAGES))
-_FOLDERS = {path for lane in (_FIRST, _SECOND, _THIRD) for part in lane for path in part}
+_BROWSERS = ("tests/browser", _PAGES)
+# Hostile pictures, which are held to a time, come when other lanes are about to end.
+_HOSTILE = ("tests/corpus", "tests/scripts")
+_FOLDERS = {path for part in (*_FIRST, *_SECOND, _BROWSERS, _HOSTILE) for path in part}
 _REST = ("tests", *(f"--ignore={path}" for path in sorted(_FOLDERS) if path.count("/") == 1))
-LANES = (_FIRST, _SECOND, (*_THIRD, _REST))
+LANES = (_FIRST, _SECOND, (_BROWSERS, _REST, _HOSTILE))
 """What runs side by side, each lane's parts one after the other: they take about the same time."""
 
 
