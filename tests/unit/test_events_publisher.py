@@ -50,8 +50,10 @@ class OwnTurn:
 
     is_anothers = False
     is_held = False
+    asked = 0
 
     def take(self) -> bool:
+        self.asked += 1
         self.is_held = not self.is_anothers
         return self.is_held
 
@@ -219,14 +221,21 @@ def test_a_line_that_is_lost_while_nothing_waits_is_no_failure(desk: Desk) -> No
     assert desk.meters.event_failures.value() == 0
 
 
-def test_while_it_is_anothers_turn_nothing_is_told(desk: Desk) -> None:
+def test_while_it_is_anothers_turn_nothing_is_told_and_little_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("image_service.events.publisher._OTHERS_POLL_S", 0.5)
+    desk = Desk()
     desk.turn.is_anothers = True
     desk.outbox.add(new_image())
     desk.run()
     wait_until(lambda: desk.state.backlog.count == 1)
+    eventlet.sleep(0.4)
+    assert desk.turn.asked <= 2
     assert desk.line.batches == []
     desk.turn.is_anothers = False
     wait_until(lambda: desk.line.sent == ["e1"])
+    desk.stop()
 
 
 def test_a_catalogue_that_fails_is_asked_again(desk: Desk) -> None:
