@@ -298,18 +298,12 @@ class Lane(RpcConsumer):
         exchange = self._exchange(channel)
         exchange.declare()
         self.queue = service_queue(self.core.app.settings, self.queue_suffix, service)
-        self.queue.consumer_arguments = self.consumer_arguments
         queue = self.queue(channel)
         queue.declare()
         self._known = frozenset(provider.method_name for provider in self._providers)
         for provider in self._providers:
             queue.bind_to(exchange, routing_key=f"{service}.{provider.method_name}")
         queue.unbind_from(exchange, routing_key=f"{service}.*")
-
-    @property
-    def consumer_arguments(self) -> dict[str, int] | None:
-        """What the broker is told of this consumer."""
-        return None
 
     @property
     def _exchange(self) -> Any:
@@ -404,13 +398,3 @@ class HeavyLane(Lane):
 
     queue_suffix = HEAVY
     queue_consumer = HeavyConnection()
-
-    @property
-    def consumer_arguments(self) -> dict[str, int] | None:
-        """Have the first process of a machine filled before the second gets any.
-
-        One that is at work anyway needs less for the next picture than one that has done nothing
-        for a while: in turns two took 1.17 times as much for each, 0.98 times like this.
-        """
-        number = self.core.app.place.number
-        return {"x-priority": -number} if number else None

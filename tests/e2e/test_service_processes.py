@@ -47,15 +47,6 @@ def told(site: Site) -> Callable[..., float]:
     return lambda name, **labels: samples.get((name, frozenset(labels.items())), 0)
 
 
-def test_the_first_gets_all_pictures_while_it_has_room(site: Site) -> None:
-    with two(site), site.rpc() as rpc:
-        for _ in range(6):
-            assert rpc.upload_image(noise(50), "a.png")["success"]
-        lines = [line for line in site.words().splitlines() if "upload_image ok" in line]
-        assert len(lines) == 6
-        assert all(re.search(r"INFO +1/\d+ ", line) for line in lines)
-
-
 def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(site: Site) -> None:
     limits = '{"calls": "20/hour"}'
     workers = {"IMAGE_SERVICE_IMAGE_WORKERS": "2", "IMAGE_SERVICE_RENDER_WORKERS": "3"}
@@ -63,8 +54,8 @@ def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(sit
         pids = {each.pid for each in services(process.pid)}
         assert len(pids) == 2
         with site.rpc() as rpc:
-            asked = [rpc.upload_image.call_async(noise(50), "a.png") for _ in range(12)]
-            assert all(each.result()["success"] for each in asked)
+            for _ in range(12):
+                assert rpc.upload_image(noise(50), "a.png")["success"]
             assert rpc.health_check()["status"] == "ok"
             uploads = {"method": "upload_image", "code": "ok"}
             until(lambda: told(site)("rpc_requests_total", **uploads) == 12)
