@@ -43,9 +43,10 @@ from scripts.ports import free_ports
 
 COUNTS = (1, 2, 4)
 CALLERS = 8
-UPLOAD, NEW, KEPT = "uploads of 100 KB", "new variants", "kept variants"
-CALLS = {UPLOAD: 100, NEW: 60, KEPT: 800}
-STEADY = {UPLOAD: 50, NEW: 50, KEPT: 600}
+UPLOAD, LARGE = "uploads of 100 KB", "uploads of 12 MP"
+NEW, KEPT = "new variants", "kept variants"
+CALLS = {UPLOAD: 100, LARGE: 20, NEW: 60, KEPT: 800}
+STEADY = {UPLOAD: 50, LARGE: 8, NEW: 50, KEPT: 600}
 """Calls a second, for one second."""
 _FIRST_SIDE_PX = 60
 _IMAGES = 8
@@ -129,6 +130,7 @@ def workloads(rig: Rig) -> dict[str, Workload]:
     kept = tuple(f"{base}/w:50/plain/{each}@jpg" for each in ids)
     return {
         UPLOAD: Workload("upload", paths),
+        LARGE: Workload("upload", tuple(pictures.drawn(pictures.LARGE))),
         NEW: Workload("fetch", urls=new, first=_FIRST_SIDE_PX),
         KEPT: Workload("fetch", urls=kept),
     }

@@ -8,7 +8,9 @@ until everything taken is answered and acknowledged.
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
+import itertools
 import logging
 import math
 import re
@@ -48,6 +50,7 @@ _TRANSIENT = NON_PERSISTENT
 # One frame: no broker's max_message_size, and no other frame on the connection, is in its way.
 _SMALL_REPLY_BYTES = 64 * 1024
 _QOS_SIGNATURE = "lBb"
+_PRIORITY = "x-priority"
 _BROKER_LIMIT = "max_message_size of RabbitMQ"
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
@@ -95,11 +98,21 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
             self._consumed_lanes.add(provider)
             provider.declare(channel)
             on_message = functools.partial(self.take, provider)
-            # on_message rather than callbacks: the body is looked at before it is decoded.
-            consumer = consumer_cls(queues=[provider.queue], on_message=on_message)
-            consumer.qos(prefetch_count=self.prefetch_count)
-            self._consumers[provider] = consumer
-        return self._consumers.values()
+            self._consumers[provider] = []
+            for count, priority in self.shares:
+                queue = copy.copy(provider.queue)
+                queue.consumer_arguments = {_PRIORITY: priority} if priority else None
+                # on_message rather than callbacks: the body is looked at before it is decoded.
+                consumer = consumer_cls(queues=[queue], on_message=on_message)
+                consumer.qos(prefetch_count=count)  # of the consumers that come after it
+                consumer.consume()
+                self._consumers[provider].append(consumer)
+        return list(itertools.chain.from_iterable(self._consumers.values()))
+
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """How the calls that are taken at once are divided: how many, with which priority."""
+        return [(self.prefetch_count, 0)]
 
     def take(self, provider: Any, message: Any) -> None:
         """Begin with one message, in a green thread of its own."""
@@ -172,8 +185,7 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         pending, self._pending_remove_providers = self._pending_remove_providers, {}
         try:
             for provider in pending:
-                consumer = self._consumers.pop(provider, None)
-                if consumer is not None:
+                for consumer in self._consumers.pop(provider, ()):
                     consumer.cancel()
         finally:
             for removed in pending.values():
@@ -272,6 +284,21 @@ class HeavyConnection(LaneConnection):
         return max(
             1, min(self.core.app.settings.upload_concurrency, self.container.max_workers - 1)
         )
+
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """See LaneConnection. Processes are filled one after the other, as far as their workers go.
+
+        One that is at work anyway needs less for the next picture than one that has done nothing
+        for a while, so the first has as many as its image workers can take before the second gets
+        any. What is more than all workers can take goes to each in turn.
+        """
+        place, settings = self.core.place, self.core.app.settings
+        if place.of == 1:
+            return super().shares
+        at_once = min(settings.image_workers, self.prefetch_count)
+        shares = [(at_once, -place.number), (self.prefetch_count - at_once, -place.of)]
+        return [(count, priority) for count, priority in shares if count]
 
 
 class Lane(RpcConsumer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -120,12 +121,10 @@ def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Servic
     assert {name: lane.prefetch_count for name, lane in lanes.items()} == {
         "calls": 5, "transfers": UPLOADS,
     }  # fmt: skip
-    sockets = {
-        id(c.channel.connection) for lane in lanes.values() for c in lane._consumers.values()
-    }
-    assert len(sockets) == 2
-    queues = {q.name for lane in lanes.values() for c in lane._consumers.values() for q in c.queues}
-    assert queues == set(QUEUES)
+    of_lanes = [some for lane in lanes.values() for some in lane._consumers.values()]
+    consumers = list(itertools.chain.from_iterable(of_lanes))
+    assert len({id(one.channel.connection) for one in consumers}) == 2
+    assert [queue.name for one in consumers for queue in one.queues] == list(QUEUES)
     assert service.app.broker.consuming == {"calls": True, "transfers": True}
 
 

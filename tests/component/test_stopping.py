@@ -152,8 +152,8 @@ def test_a_call_requeued_by_a_lost_connection_is_carried_out_once(
     send_upload(raw, picture())
     wait_until(lambda: held.begun == 1)
     for extension in service.container.extensions:
-        for consumer in getattr(extension, "_consumers", {}).values():
-            consumer.channel.connection.transport.sock.shutdown(2)
+        for consumers in getattr(extension, "_consumers", {}).values():
+            consumers[0].channel.connection.transport.sock.shutdown(2)
     wait_until(lambda: held.begun == 2, what="it was not delivered again")
     held.let_go()
     answers = [raw.answer(), raw.answer()]

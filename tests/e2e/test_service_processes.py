@@ -47,6 +47,23 @@ def told(site: Site) -> Callable[..., float]:
     return lambda name, **labels: samples.get((name, frozenset(labels.items())), 0)
 
 
+def served(site: Site, method: str) -> list[str]:
+    """The number of the process that answered, of each call of a method."""
+    return re.findall(rf"INFO +(\d)/\d+ image_service.access: .*{method} ok", site.words())
+
+
+def test_the_first_gets_as_many_pictures_as_its_image_workers_can_take(site: Site) -> None:
+    with two(site, IMAGE_SERVICE_IMAGE_WORKERS="2"), site.rpc() as rpc:
+        for _ in range(6):
+            assert rpc.upload_image(noise(50), "a.png")["success"]
+        assert served(site, "upload_image") == ["1"] * 6
+        large = noise(1500)
+        for _ in range(3):
+            pair = [rpc.upload_image.call_async(large, "b.png") for _ in range(2)]
+            assert all(each.result()["success"] for each in pair)
+        assert sorted(served(site, "upload_image")[6:]) == ["1"] * 3 + ["2"] * 3
+
+
 def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(site: Site) -> None:
     limits = '{"calls": "20/hour"}'
     workers = {"IMAGE_SERVICE_IMAGE_WORKERS": "2", "IMAGE_SERVICE_RENDER_WORKERS": "3"}
@@ -54,8 +71,8 @@ def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(sit
         pids = {each.pid for each in services(process.pid)}
         assert len(pids) == 2
         with site.rpc() as rpc:
-            for _ in range(12):
-                assert rpc.upload_image(noise(50), "a.png")["success"]
+            asked = [rpc.upload_image.call_async(noise(50), "a.png") for _ in range(12)]
+            assert all(each.result()["success"] for each in asked)
             assert rpc.health_check()["status"] == "ok"
             uploads = {"method": "upload_image", "code": "ok"}
             until(lambda: told(site)("rpc_requests_total", **uploads) == 12)
