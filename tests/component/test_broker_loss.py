@@ -104,7 +104,7 @@ def assert_stops_soon(service: Service) -> None:
 def test_a_connection_that_waits_for_messages_is_woken_for_the_stop(
     make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("image_service.rpc.lanes._WAKE_INTERVAL_S", 60)
+    monkeypatch.setattr("image_service.rpc.connections._WAKE_INTERVAL_S", 60)
     service = make_service(HEARTBEAT=0)
     assert answers(service)
     assert_stops_soon(service)
@@ -129,7 +129,7 @@ def test_a_broker_lost_during_the_stop_does_not_hold_it_up(
 def test_a_broker_that_hangs_does_not_hold_up_the_stop(
     far_service: Service, cable: Cable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("image_service.rpc.lanes._CANCEL_TIMEOUT_S", 1)
+    monkeypatch.setattr("image_service.rpc.connections._CANCEL_TIMEOUT_S", 1)
     assert answers(far_service)
     cable.is_stalled = True
     started = time.monotonic()
@@ -174,7 +174,7 @@ def test_calls_of_a_host_that_is_gone_without_a_word_go_to_another(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("image_service.rpc.lanes._CANCEL_TIMEOUT_S", 1)
+    monkeypatch.setattr("image_service.rpc.connections._CANCEL_TIMEOUT_S", 1)
     folders = (tmp_path / "one", tmp_path / "other")
     far, near = (
         make_service(uri=uri, upload_dir=folder, HEARTBEAT=1, max_workers=8, upload_concurrency=2)
