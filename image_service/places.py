@@ -5,20 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .settings import Settings
+from .settings import Settings, core_count
 
 PLACE_KEY = "image_service_place"
 """Under which Nameko's configuration carries a Place: no key of config.yaml."""
 
 # What is of the machine: everything that is worked on at once, or waits for that.
-_SHARED_COUNTS = {
+_FOR_CORES = {
     "image_workers": "image_worker_count",
     "render_workers": "render_worker_count",
     "upload_concurrency": "upload_concurrency",
-    "worker_queue": "worker_queue",
-    "render_queue": "render_queue",
-    "http_max_connections": "http_max_connections",
 }
+_FOR_ALL = ("worker_queue", "render_queue", "http_max_connections")
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,11 @@ class Place:
         return not self.folder
 
     @property
+    def is_spare(self) -> bool:
+        """Whether there is a process for each core without it: it gets what those cannot take."""
+        return self.number >= core_count()
+
+    @property
     def name(self) -> str:
         """What no other living process below the supervisor is called."""
         return f"{self.number + 1}{self.letter}"
@@ -52,14 +55,22 @@ class Place:
         return "" if self.is_alone else str(self.number + 1)
 
     def share_of(self, settings: Settings) -> Settings:
-        """Return the settings with this process's part of what is of the machine, at least 1."""
+        """Return the settings with this process's part of what is of the machine, at least 1.
+
+        What cores work on is divided among as many processes as there are cores; a spare one has 1.
+        """
         if self.of == 1:
             return settings
-        parts = {key: self._part(getattr(settings, name)) for key, name in _SHARED_COUNTS.items()}
+        for_cores = min(self.of, core_count())
+        parts = {
+            key: self._part(getattr(settings, name), for_cores) for key, name in _FOR_CORES.items()
+        } | {key: self._part(getattr(settings, key), self.of) for key in _FOR_ALL}
         return settings.model_copy(update=parts)
 
-    def _part(self, total: int) -> int:
-        share, over = divmod(total, self.of)
+    def _part(self, total: int, of: int) -> int:
+        if self.number >= of:
+            return min(total, 1)
+        share, over = divmod(total, of)
         return max(min(total, 1), share + (self.number < over))
 
 

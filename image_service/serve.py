@@ -29,7 +29,7 @@ from .settings import Settings
 from .sight import logs, profiling
 from .storage import LeaseBook, LocalStore
 from .storage.s3 import check_buckets
-from .web.server import listen
+from .web.listening import listen
 
 _log = logging.getLogger(__name__)
 

@@ -357,15 +357,16 @@ class Settings(AccessSettings, BrokerSettings, CatalogueSettings, S3Settings, Ba
 
         While one is given its original or hands its variant over, the cores are at work.
         """
-        return self.render_workers or _core_count() + 1
+        return self.render_workers or core_count() + 1
 
     @property
     def image_worker_count(self) -> int:
         """How many image worker processes run: image_workers, or one per core for 0."""
-        return self.image_workers or _core_count()
+        return self.image_workers or core_count()
 
 
-def _core_count() -> int:
+def core_count() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -25,7 +25,7 @@ from .broker_check import StartError, check_broker
 from .children import Child
 from .config import ConfigError
 from .places import Place
-from .settings import Settings
+from .settings import Settings, core_count
 from .sight import logs
 from .sight.shared import forget_gauges
 from .storage.run_folder import RunFolder
@@ -170,9 +170,15 @@ class Supervisor:
                 for slot in others:
                     pile.spawn(self._start, slot, self._plan)
             if all(list(pile)) and first.is_served:
-                _log.info("image_service is served by %d processes", self._plan.of)
+                _log.info("image_service is served by %d processes%s", self._plan.of, self._spare)
             elif not self._is_ending:
                 self._give_up("a service process could not start: it has said why")
+
+    @property
+    def _spare(self) -> str:
+        cores = core_count()
+        spare = self._plan.of - cores
+        return f", {spare} of them spare: there are {cores} cores" if spare > 0 else ""
 
     def _start(self, slot: _Slot, plan: Plan) -> bool:
         """Put a new process into a slot, once it serves; return whether it does."""

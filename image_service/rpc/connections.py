@@ -28,6 +28,9 @@ _log = logging.getLogger(__name__)
 
 _QOS_SIGNATURE = "lBb"
 _PRIORITY = "x-priority"
+# Of what is more than a process's image workers can take, and of processes that there is no core
+# for. The same on all machines, of which each has fewer processes than this.
+_REST, _SPARE = -1000, -2000
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
 _FAREWELL_TIMEOUT_S = 5
@@ -248,6 +251,11 @@ class LightConnection(LaneConnection):
         """As many as the container works on, less those kept for heavy calls."""
         return max(1, self.container.max_workers - self.core.app.settings.upload_concurrency)
 
+    @property
+    def shares(self) -> list[tuple[int, int]]:
+        """See LaneConnection."""
+        return [(self.prefetch_count, _SPARE if self.core.place.is_spare else 0)]
+
 
 class HeavyConnection(LaneConnection):
     """For calls that carry pictures."""
@@ -266,12 +274,11 @@ class HeavyConnection(LaneConnection):
         """See LaneConnection. Processes are filled one after the other, as far as their workers go.
 
         One that is at work anyway needs less for the next picture than one that has done nothing
-        for a while, so the first has as many as its image workers can take before the second gets
-        any. What is more than all workers can take goes to each in turn.
+        for a while, so a machine's first process has as many as its image workers can take before
+        the second gets any. What is more than all workers can take goes to each in turn.
         """
-        place, settings = self.core.place, self.core.app.settings
-        if place.of == 1:
-            return super().shares
-        at_once = min(settings.image_workers, self.prefetch_count)
-        shares = [(at_once, -place.number), (self.prefetch_count - at_once, -place.of)]
+        place = self.core.place
+        level = _SPARE if place.is_spare else 0
+        at_once = min(self.core.app.settings.image_worker_count, self.prefetch_count)
+        shares = [(at_once, level - place.number), (self.prefetch_count - at_once, level + _REST)]
         return [(count, priority) for count, priority in shares if count]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import email.errors
 import logging
-import os
 import re
 import socket
 import sys
@@ -31,6 +30,7 @@ from ..sight.meters import OTHER
 from ..sight.provider import CALL_CONTEXT_KEY
 from .bodies import HANG_UP
 from .input import RequestInput
+from .listening import inherited, listen
 from .problems import problem
 from .sight import CALL, Exchange, Sending
 
@@ -43,7 +43,6 @@ _LINGER_S = 5
 _LAST_REQUESTS_S = 1.0
 
 
-_UNSENT_BYTES = 128 * 1024
 _LENGTH = re.compile("[0-9]{1,18}")
 # The parser is one of e-mails: it misses the parts of a form, which are not in the head.
 _OF_BODIES = (
@@ -79,10 +78,10 @@ class HttpServer(WebServer):
             return
         self._starting = True
         settings = self.core.app.settings
-        listen_fd = self.core.place.listen_fd
+        place = self.core.place
         self._sock = (
-            inherited(listen_fd)
-            if listen_fd >= 0
+            inherited(place.listen_fd, is_spare=place.is_spare)
+            if place.listen_fd >= 0
             else listen(settings.host, settings.port, share=settings.http_share_port)
         )
         self._slots = Semaphore(settings.http_max_connections)
@@ -353,36 +352,6 @@ class HttpEntrypoint(HttpRequestHandler):
 
 
 http = HttpEntrypoint.decorator
-
-
-def listen(host: str, port: int, *, share: bool) -> socket.socket:
-    """Return a listening socket that sends small answers at once.
-
-    Args:
-        share: let other processes of this user listen on the same port too.
-    Raises: OSError when the address cannot be had.
-    """
-    family, _, _, _, address = socket.getaddrinfo(
-        host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
-    sock = eventlet.listen(address, family=family, backlog=512, reuse_port=share)
-    return _prepared(sock)
-
-
-def inherited(listen_fd: int) -> socket.socket:
-    """Return the socket that a supervisor listens on; it goes on when this one is closed."""
-    return _prepared(socket.socket(fileno=os.dup(listen_fd)))
-
-
-def _prepared(sock: socket.socket) -> socket.socket:
-    # Inherited by every connection: Nagle's algorithm holds a picture's last packet for 40 ms.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        # Otherwise megabytes wait in the system's buffer, and a client that takes them slowly but
-        # steadily looks stalled for longer than the idle time.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_BYTES)
-    sock.settimeout(None)
-    return sock
 
 
 def _coding(headers: Any) -> list[str]:

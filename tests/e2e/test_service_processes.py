@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import signal
 import time
@@ -17,8 +18,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.component.harness import delete_queues
-from tests.component.pictures import noise
-from tests.e2e.processes import Site, stop
+from tests.component.pictures import noise, slow_to_decode
+from tests.e2e.processes import SERVE, Site, stop
 from tests.e2e.several import TWO, Load, listed, living, services, two, until
 
 SAID = re.compile(r"^image-service: error: (.*)$", re.MULTILINE)
@@ -47,21 +48,52 @@ def told(site: Site) -> Callable[..., float]:
     return lambda name, **labels: samples.get((name, frozenset(labels.items())), 0)
 
 
-def served(site: Site, method: str) -> list[str]:
-    """The number of the process that answered, of each call of a method."""
-    return re.findall(rf"INFO +(\d)/\d+ image_service.access: .*{method} ok", site.words())
+def served(site: Site, what: str) -> list[str]:
+    """The number of the process that answered, of each call."""
+    return re.findall(rf"INFO +(\d)/\d+ image_service.access: .*{what}", site.words())
 
 
 def test_the_first_gets_as_many_pictures_as_its_image_workers_can_take(site: Site) -> None:
     with two(site, IMAGE_SERVICE_IMAGE_WORKERS="2"), site.rpc() as rpc:
         for _ in range(6):
             assert rpc.upload_image(noise(50), "a.png")["success"]
-        assert served(site, "upload_image") == ["1"] * 6
+            time.sleep(0.05)  # RabbitMQ learns of the answer a little later than the caller
+        until(lambda: len(served(site, "upload_image ok")) == 6)
+        assert served(site, "upload_image ok") == ["1"] * 6
         large = noise(1500)
         for _ in range(3):
             pair = [rpc.upload_image.call_async(large, "b.png") for _ in range(2)]
             assert all(each.result()["success"] for each in pair)
-        assert sorted(served(site, "upload_image")[6:]) == ["1"] * 3 + ["2"] * 3
+        until(lambda: len(served(site, "upload_image ok")) == 12)
+        assert sorted(served(site, "upload_image ok")[6:]) == ["1"] * 3 + ["2"] * 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_a_process_that_there_is_no_core_for_gets_what_the_others_cannot_take(site: Site) -> None:
+    one_core = ("taskset", "--cpu-list", str(min(os.sched_getaffinity(0))))
+    command = (*one_core, *SERVE, str(site.config))
+    settings = {"IMAGE_SERVICE_UPLOAD_CONCURRENCY": "2", "IMAGE_SERVICE_ACCESS_LOG": "all"}
+    with site.running(*command, **TWO, **settings) as process:
+        until(lambda: "served by 2 processes, 1 of them spare: there are 1 cores" in site.words())
+        with site.rpc() as rpc:
+            for _ in range(5):
+                assert rpc.health_check()["status"] == "ok"
+                assert rpc.upload_image(noise(50), "a.png")["success"]
+                assert site.status("/api/images") == 200
+            assert set(served(site, "health_check ok") + served(site, "upload_image ok")) == {"1"}
+            assert set(served(site, "GET /api/images")) == {"1"}
+            slow = slow_to_decode()
+            asked = [rpc.upload_image.call_async(slow, "b.png") for _ in range(3)]
+            assert all(each.result()["success"] for each in asked)
+            until(lambda: len(served(site, "upload_image ok")) == 8)
+            assert sorted(served(site, "upload_image ok")) == ["1"] * 7 + ["2"]
+        first = services(process.pid)[0]
+        first.suspend()  # it hangs
+        try:
+            assert site.status("/api/images") == 200
+            assert served(site, "GET /api/images")[-1] == "2"
+        finally:
+            first.resume()
 
 
 def test_two_serve_one_port_share_its_limits_and_tell_their_numbers_together(site: Site) -> None:

@@ -7,20 +7,35 @@ import pytest
 from image_service.places import ALONE, PLACE_KEY, Place, place_in
 from image_service.settings import Settings
 
-SHARED = (
-    "image_worker_count", "render_worker_count", "upload_concurrency", "worker_queue",
-    "render_queue", "http_max_connections",
-)  # fmt: skip
+FOR_CORES = ("image_worker_count", "render_worker_count", "upload_concurrency")
+FOR_ALL = ("worker_queue", "render_queue", "http_max_connections")
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr("image_service.places.core_count", lambda: 4)
+    return 4
 
 
 @pytest.mark.parametrize("of", [2, 3, 4])
 def test_the_shares_are_the_whole(of: int) -> None:
     whole = Settings(image_workers=5, render_workers=7, upload_concurrency=8, worker_queue=65)
     shares = [Place(n, of, folder="/run").share_of(whole) for n in range(of)]
-    for name in SHARED:
+    for name in FOR_CORES + FOR_ALL:
         parts = [getattr(share, name) for share in shares]
         assert sum(parts) == getattr(whole, name)
         assert max(parts) - min(parts) <= 1
+
+
+def test_a_process_that_there_is_no_core_for_leaves_the_work_to_the_others(cores: int) -> None:
+    whole = Settings(image_workers=4, render_workers=5, upload_concurrency=8, worker_queue=12)
+    places = [Place(n, cores + 2, folder="/run") for n in range(cores + 2)]
+    assert [place.is_spare for place in places] == [False] * cores + [True] * 2
+    shares = [place.share_of(whole) for place in places]
+    assert [share.image_worker_count for share in shares] == [1] * 6
+    assert [share.render_worker_count for share in shares] == [2, 1, 1, 1, 1, 1]
+    assert [share.upload_concurrency for share in shares] == [2, 2, 2, 2, 1, 1]
+    assert [share.worker_queue for share in shares] == [2] * 6  # it may be the last one left
 
 
 def test_everybody_has_at_least_one_and_nobody_more_of_nothing() -> None:

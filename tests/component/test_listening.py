@@ -1,0 +1,69 @@
+"""A spare process accepts what no other does."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import eventlet
+import pytest
+
+from image_service.web import listening
+
+PAUSE_S = 0.2
+
+
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The socket that a supervisor listens on."""
+    monkeypatch.setattr(listening, "_SPARE_PAUSE_S", PAUSE_S)
+    sock = eventlet.listen(("127.0.0.1", 0))
+    yield sock
+    sock.close()
+
+
+def accepting(sock: Any, accepted: list[str], name: str) -> Any:
+    def run() -> None:
+        while True:
+            connection, _ = sock.accept()
+            accepted.append(name)
+            connection.sendall(name.encode())
+            connection.close()
+
+    return eventlet.spawn(run)
+
+
+def asked(shared: Any) -> bytes:
+    with eventlet.Timeout(5), eventlet.connect(shared.getsockname()) as connection:
+        return bytes(connection.recv(100))
+
+
+def test_it_leaves_connections_to_those_that_have_time(shared: Any) -> None:
+    accepted: list[str] = []
+    spare = listening.inherited(shared.fileno(), is_spare=True)
+    waiting = accepting(spare, accepted, "spare")
+    other = accepting(listening.inherited(shared.fileno()), accepted, "other")
+    try:
+        eventlet.sleep(0.05)
+        assert [asked(shared) for _ in range(5)] == [b"other"] * 5
+        other.kill()
+        assert [asked(shared) for _ in range(2)] == [b"spare"] * 2
+        waiting.kill()
+    finally:
+        spare.close()
+
+
+def test_it_knows_who_connects_also_over_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listening, "_SPARE_PAUSE_S", 0.01)
+    try:
+        sock = eventlet.listen(("::1", 0), family=socket.AF_INET6)
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    spare = listening.inherited(sock.fileno(), is_spare=True)
+    with eventlet.Timeout(5), socket.create_connection(sock.getsockname()[:2]) as client:
+        connection, address = spare.accept()
+        assert address[:2] == client.getsockname()[:2]
+        connection.close()
+    spare.close()
+    sock.close()
