@@ -1,7 +1,8 @@
-"""Peers that make variants, as running servers: thumbor and ipx.
+"""Peers as running servers: thumbor and ipx, that make variants, and gunicorn, that has processes.
 
-Neither is part of this repository. `--thumbor DIR` names a virtual environment with thumbor 7.8,
-`--ipx DIR` a folder in which `npm install ipx@3.1` was run.
+None is part of this repository. `--thumbor DIR` names a virtual environment with thumbor 7.8,
+`--ipx DIR` a folder in which `npm install ipx@3.1` was run, `--gunicorn DIR` a virtual environment
+with gunicorn, gevent and Flask.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from benchmarks.rig import Rig, answers, child_of, wait_for
 from scripts.ports import free_ports
 
-THUMBOR, IPX = "thumbor", "ipx"
+THUMBOR, IPX, GUNICORN = "thumbor", "ipx", "gunicorn"
 PROCESSES = 2
 _THUMBOR_SETTINGS = """
 LOADER = "thumbor.loaders.file_loader"
@@ -25,6 +26,11 @@ FILE_LOADER_ROOT_PATH = {root!r}
 STORAGE = "thumbor.storages.no_storage"
 RESULT_STORAGE = None
 ALLOW_UNSAFE_URL = True
+"""
+_FLASK_FILES = """
+import flask
+
+app = flask.Flask(__name__, static_folder={folder!r}, static_url_path="/files")
 """
 
 
@@ -51,9 +57,9 @@ class Peer:
     url: Callable[[Task, str], str]
 
 
-def add_peer_options(parser: argparse.ArgumentParser) -> None:
+def add_peer_options(parser: argparse.ArgumentParser, *names: str) -> None:
     """Let the user name the peers' folders."""
-    for name in (THUMBOR, IPX):
+    for name in names:
         parser.add_argument(f"--{name}", metavar="DIR", type=Path, help=f"{name} (else left out)")
 
 
@@ -114,6 +120,22 @@ def _ipx(rig: Rig, folder: Path, root: Path) -> Iterator[Peer]:
                 + f"w_{task.side_px},h_{task.side_px},fit_inside/{name}"
             ),
         )
+
+
+@contextlib.contextmanager
+def gunicorn_with_files(
+    program: Path, processes: int, files: Path, scratch: Path
+) -> Iterator[tuple[int, str]]:
+    """Have so many processes of gunicorn serve a folder by Flask; yield its pid and address."""
+    scratch.mkdir()
+    (scratch / "files.py").write_text(_FLASK_FILES.format(folder=str(files.absolute())))
+    address, log = f"127.0.0.1:{free_ports(1)[0]}", scratch / "gunicorn.log"
+    arguments = [str(program.absolute() / "bin" / "gunicorn"), "--chdir", str(scratch)]
+    arguments += ["-k", "gevent", "-w", str(processes), "--keep-alive", "60", "-b", address]
+    some, url = next(files.iterdir()).name, f"http://{address}/files"
+    with child_of([*arguments, "files:app"], dict(os.environ), log) as child:
+        wait_for(child, log, lambda: answers(f"{url}/{some}"))
+        yield child.pid, url
 
 
 def _word(task: Task) -> str:

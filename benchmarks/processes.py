@@ -1,7 +1,7 @@
 """What several service processes cost and give, beside one: uploads, new and kept variants.
 
-python -m benchmarks.processes               about 10 minutes
-python -m benchmarks.processes --one-core    as long
+python -m benchmarks.processes [--gunicorn DIR]    about 15 minutes
+python -m benchmarks.processes --one-core          as long
 
 All contenders live at once and work in turns of about a second, so that what a virtual machine's
 neighbours take hits the sides of a ratio alike: the same loop has been seen to cost 0.53 and 0.9 s
@@ -15,6 +15,9 @@ On two cores that are shared with the callers, whatever gives the service more t
 service and callers take each other's place more often, which costs both of them: the callers, who
 do the same in each turn, tell by how much. With --one-core it is left out: each contender has one
 core for all its processes, callers and broker have the other.
+
+--gunicorn DIR names a virtual environment with gunicorn, gevent and Flask, a peer for what several
+processes of Python cost on shared cores: it serves a kept variant as a file.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from pathlib import Path
 from benchmarks import pictures
 from benchmarks.caller import Callers
 from benchmarks.disk import keep_apart
+from benchmarks.peers import GUNICORN, add_peer_options, gunicorn_with_files
 from benchmarks.report import HEADINGS, Bar, add_report_options, block_cells, finish, table
 from benchmarks.rig import Rig, answers, service_on, wait_for
 from benchmarks.stats import Block, Spread, ratios, rounds
@@ -48,6 +52,7 @@ NEW, KEPT = "new variants", "kept variants"
 CALLS = {UPLOAD: 100, LARGE: 20, NEW: 60, KEPT: 800}
 STEADY = {UPLOAD: 50, LARGE: 8, NEW: 50, KEPT: 600}
 """Calls a second, for one second."""
+PEER = f"{KEPT} as files, {GUNICORN}"
 _FIRST_SIDE_PX = 60
 _IMAGES = 8
 CPU_BAR = 1.1
@@ -136,6 +141,29 @@ def workloads(rig: Rig) -> dict[str, Workload]:
     }
 
 
+@contextlib.contextmanager
+def peers(program: Path | None, rigs: Mapping[int, Rig], on: Ground) -> Iterator[dict[int, Rig]]:
+    """Start gunicorn with as many processes as each service has, where there is one."""
+    found: dict[int, Rig] = {}
+    with contextlib.ExitStack() as stack:
+        if program:
+            files = on.scratch / "files"
+            files.mkdir()
+            (files / "a.jpg").write_bytes(_kept_variant(rigs[COUNTS[0]]))
+        for count in COUNTS if program else ():
+            scratch = on.scratch / f"{GUNICORN}-{count}"
+            with _begun_on(on.cores[0]):
+                begun = gunicorn_with_files(program, count, files, scratch)
+                pid, url = stack.enter_context(begun)
+            found[count] = replace(rigs[count], servers={GUNICORN: pid}, url=url)
+        yield found
+
+
+def _kept_variant(rig: Rig) -> bytes:
+    with urllib.request.urlopen(workloads(rig)[KEPT].urls[0], timeout=10) as reply:
+        return bytes(reply.read())
+
+
 def warm_up(rig: Rig, asked: Mapping[str, Workload]) -> None:
     """Have every worker started and every kept variant made."""
     for name, workload in asked.items():
@@ -153,24 +181,31 @@ def measure(
     order = COUNTS if number % 2 else tuple(reversed(COUNTS))
     for name in CALLS:
         for count in order:
-            rig, workload = rigs[count], asked[count][name]
+            workload = asked[count][name]
             if name == NEW:
                 seen = number * (CALLS[NEW] + STEADY[NEW])
                 workload = replace(workload, first=workload.first + seen)
-            block = rig.measure(workload, callers=CALLERS, calls=CALLS[name])
-            blocks[name, count].append(block)
-            steady = replace(
-                workload,
-                first=workload.first + CALLS[name],
-                interval_s=1 / STEADY[name],
-            )
-            block = rig.measure(steady, callers=CALLERS, calls=STEADY[name])
-            blocks[steadily(name), count].append(block)
+            _measure_both(rigs[count], workload, name, (name, count), blocks)
 
 
-def steadily(name: str) -> str:
-    """Return what the work is called when it is asked for at a steady rate."""
-    return f"{name}, {STEADY[name]} a second"
+def measure_peers(rigs: Mapping[int, Rig], number: int, blocks: Blocks) -> None:
+    """Measure the peers once. Args: number: of the round."""
+    for count in sorted(rigs, reverse=not number % 2):
+        workload = Workload("fetch", urls=(f"{rigs[count].url}/a.jpg",), asked=GUNICORN)
+        _measure_both(rigs[count], workload, KEPT, (PEER, count), blocks)
+
+
+def _measure_both(rig: Rig, workload: Workload, name: str, key: Key, blocks: Blocks) -> None:
+    """Have work done without pause, and steadily. Args: name: of the work; key: of its blocks."""
+    blocks[key].append(rig.measure(workload, callers=CALLERS, calls=CALLS[name]))
+    steady = replace(workload, first=workload.first + CALLS[name], interval_s=1 / STEADY[name])
+    block = rig.measure(steady, callers=CALLERS, calls=STEADY[name])
+    blocks[steadily(key[0], name), key[1]].append(block)
+
+
+def steadily(work: str, name: str = "") -> str:
+    """Return what the work is called at the steady rate, its own or that of name."""
+    return f"{work}, {STEADY[name or work]} a second"
 
 
 def bars(blocks: Blocks) -> list[Bar]:
@@ -196,9 +231,14 @@ def _cpu(several: list[Block], alone: list[Block]) -> Spread:
 
 
 def report(blocks: Blocks) -> str:
-    """Return the table of all contenders."""
+    """Return the table of all contenders, and what several processes cost the peer."""
     rows = [[name, str(count), *block_cells(blocks[name, count])] for name, count in blocks]
-    return table(("work", "processes", *HEADINGS), sorted(rows))
+    told = table(("work", "processes", *HEADINGS), sorted(rows))
+    for name, count in blocks:
+        if name.startswith(PEER) and count > 1:
+            ratio = _cpu(blocks[name, count], blocks[name, 1])
+            told += f"\n{name}, {count} processes: CPU a call, times one's: {ratio}"
+    return told
 
 
 def main() -> int:
@@ -207,7 +247,8 @@ def main() -> int:
     parser.add_argument(
         "--one-core", action="store_true", help="one core for a service, the others for all else"
     )
-    add_report_options(parser, rounds=40, limit_s=900)
+    add_peer_options(parser, GUNICORN)
+    add_report_options(parser, rounds=40, limit_s=1200)
     options = parser.parse_args()
     blocks: Blocks = defaultdict(list)
     with ground(is_one_core=options.one_core) as on, contextlib.ExitStack() as stack:
@@ -215,9 +256,11 @@ def main() -> int:
         asked = {count: workloads(rig) for count, rig in rigs.items()}
         for count, rig in rigs.items():
             warm_up(rig, asked[count])
+        beside = stack.enter_context(peers(options.gunicorn, rigs, on))
         for number in rounds(options.rounds, options.limit):
             print(f"round {number + 1} of {options.rounds}", flush=True)
             measure(rigs, asked, number, blocks)
+            measure_peers(beside, number, blocks)
     print("\n" + report(blocks))
     figures = {
         "blocks": [

@@ -250,7 +250,7 @@ def main() -> int:
     """Run the benchmark; return its exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_report_options(parser, rounds=5, limit_s=600)
-    add_peer_options(parser)
+    add_peer_options(parser, THUMBOR, IPX)
     pictures.add_photos_option(parser)
     options = parser.parse_args()
     planned = contests(options.photos)
