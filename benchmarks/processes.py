@@ -145,12 +145,14 @@ def workloads(rig: Rig) -> dict[str, Workload]:
 def peers(program: Path | None, rigs: Mapping[int, Rig], on: Ground) -> Iterator[dict[int, Rig]]:
     """Start gunicorn with as many processes as each service has, where there is one."""
     found: dict[int, Rig] = {}
+    if program is None:
+        yield found
+        return
+    files = on.scratch / "files"
+    files.mkdir()
+    (files / "a.jpg").write_bytes(_kept_variant(rigs[COUNTS[0]]))
     with contextlib.ExitStack() as stack:
-        if program:
-            files = on.scratch / "files"
-            files.mkdir()
-            (files / "a.jpg").write_bytes(_kept_variant(rigs[COUNTS[0]]))
-        for count in COUNTS if program else ():
+        for count in COUNTS:
             scratch = on.scratch / f"{GUNICORN}-{count}"
             with _begun_on(on.cores[0]):
                 begun = gunicorn_with_files(program, count, files, scratch)
