@@ -179,6 +179,25 @@ def answer(page: Page, path: str, body: str, status: int = 200) -> None:
     page.route(re.compile(rf"/{path}($|\?)"), fulfill)
 
 
+def test_urls_that_end_are_copied_anew_and_what_has_none_is_told_of_once(
+    watched: Making, brief: Site
+) -> None:
+    allowed = ["clipboard-read", "clipboard-write"]
+    page = watched(viewport=SMALL, permissions=allowed).page(brief.base_url)
+    cells = page.locator(".cell a")
+    ids = [cells.nth(number).get_attribute("data-id") for number in range(3)]
+    page.get_by_role("button", name="Select", exact=True).click()
+    for number in range(3):
+        cells.nth(number).click()
+    for gone in ids[:2]:
+        answer(page, f"api/images/{gone}", '{"code": "image_not_found", "detail": "Gone."}', 404)
+    page.get_by_role("button", name="Copy urls").click()
+    expect(page.get_by_text("2 pictures left out. Gone.")).to_be_visible()
+    url = str(page.evaluate("navigator.clipboard.readText()"))
+    assert f"/images/{ids[2]}?" in url
+    assert requests.get(url, timeout=20).ok
+
+
 @contextlib.contextmanager
 def forgotten(page: Page) -> Iterator[None]:
     """The session ends; in the end somebody logs in again."""

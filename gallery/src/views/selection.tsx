@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { Job, downloadAll, job, restoreAll } from "../state/bulk";
 import { getImage } from "../api/images";
+import { patiently } from "../api/patience";
 import { problemFrom } from "../api/client";
 import { place } from "../state/place";
 import { endSelecting, isSelecting, selectLoaded, selected } from "../state/selection";
@@ -12,6 +13,8 @@ import { CopyButton } from "../ui/copy";
 import { Download, Tag, Trash2, Undo2, X } from "../ui/icons";
 import { askAndRemoveAll } from "./deleting";
 import { TagsOfAll } from "./tags-of-all";
+
+const TRIES = 4;
 
 export function SelectionBar() {
   const [isTagging, setTagging] = useState(false);
@@ -121,16 +124,20 @@ function Action({ name, icon, disabled, run }: ActionProps) {
 async function urls(): Promise<string> {
   const images = [...selected.value.values()];
   if (urlsLastMs.value === null) return images.map(({ url }) => url).join("\n");
+  const problems: string[] = [];
   const found = await Promise.all(
-    images.map(({ imageId, filename }) =>
-      getImage(imageId).then(
+    images.map(({ imageId }) =>
+      patiently(() => getImage(imageId), { tries: TRIES }).then(
         ({ url }) => url,
         (error) => {
-          tell(`${filename}: ${problemFrom(error).message}`, { kind: "problem" });
+          problems.push(problemFrom(error).message);
           return "";
         },
       ),
     ),
   );
+  if (problems.length) {
+    tell(`${plural(problems.length, "picture")} left out. ${problems[0]}`, { kind: "problem" });
+  }
   return found.filter(Boolean).join("\n");
 }
