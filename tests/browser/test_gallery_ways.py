@@ -58,6 +58,15 @@ def test_everything_is_done_by_keyboard(page: Page, site: Site) -> None:
     assert [image["filename"] for image in left] == ["keys 2.jpg"]
 
 
+def test_what_means_nothing_in_an_address_is_left_out(watched: Making, site: Site) -> None:
+    upload(site, jpeg((200, 150), seed=11), "by hand.jpg")
+    for query in ("after=tomorrow", "before=2026-13-45", "min=much&max=-5"):
+        page = watched().page(f"{site.base_url}/?{query}&name=by%20hand")
+        expect(page.locator(".cell a")).to_have_count(1)
+        expect(page.get_by_role("button", name="Date")).to_be_visible()
+        expect(page.get_by_role("button", name="Size")).to_be_visible()
+
+
 def test_on_a_phone_nothing_is_cut_off(watched: Making, site: Site) -> None:
     phone = watched(viewport=PHONE, is_mobile=True, has_touch=True)
     page = phone.page(site.base_url)

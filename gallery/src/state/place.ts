@@ -35,10 +35,24 @@ const NOWHERE: Place = {
 const KEYS = Object.keys(NOWHERE) as (keyof Place)[];
 export const FILTERS = ["name", "tag", "format", "after", "before", "min", "max"] as const;
 
+const isDay = (text: string) =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(`${text}T12:00:00`));
+const isSize = (text: string) => /^\d{1,15}$/.test(text);
+const CHECKS: Partial<Record<keyof Place, (text: string) => boolean>> = {
+  after: isDay,
+  before: isDay,
+  min: isSize,
+  max: isSize,
+};
+
+/** Read the address, which may have been written by hand: what means nothing is left out. */
 function read(): Place {
   const query = new URLSearchParams(location.search);
   const found = { ...NOWHERE } as Record<keyof Place, string>;
-  for (const key of KEYS) found[key] = query.get(key) ?? NOWHERE[key];
+  for (const key of KEYS) {
+    const text = query.get(key);
+    if (text !== null && (CHECKS[key]?.(text) ?? true)) found[key] = text;
+  }
   if (!["pictures", "trash", "storage"].includes(found.view)) found.view = "pictures";
   return found as Place;
 }
