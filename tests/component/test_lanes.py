@@ -121,7 +121,8 @@ def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Servic
     assert {name: lane.prefetch_count for name, lane in lanes.items()} == {
         "calls": 5, "transfers": UPLOADS,
     }  # fmt: skip
-    of_lanes = [some for lane in lanes.values() for some in lane._consumers.values()]
+    both = (lanes["calls"], lanes["transfers"])
+    of_lanes = [some for lane in both for some in lane._consumers.values()]
     consumers = list(itertools.chain.from_iterable(of_lanes))
     assert len({id(one.channel.connection) for one in consumers}) == 2
     taken = [(queue.name, queue.consumer_arguments) for one in consumers for queue in one.queues]
