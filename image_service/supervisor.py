@@ -178,7 +178,7 @@ class Supervisor:
     def _spare(self) -> str:
         cores = core_count()
         spare = self._plan.of - cores
-        return f", {spare} of them spare: there are {cores} cores" if spare > 0 else ""
+        return f", {spare} of them spare, being more than cores ({cores})" if spare > 0 else ""
 
     def _start(self, slot: _Slot, plan: Plan) -> bool:
         """Put a new process into a slot, once it serves; return whether it does."""
