@@ -89,9 +89,23 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         return list(itertools.chain.from_iterable(self._consumers.values()))
 
     @property
+    def at_once(self) -> int:
+        """How many calls this process really works on at the same time; the others wait in it."""
+        raise NotImplementedError
+
+    @property
     def shares(self) -> list[tuple[int, int]]:
-        """How the calls that are taken at once are divided: how many, with which priority."""
-        return [(self.prefetch_count, 0)]
+        """How the calls that are taken are divided: how many, with which priority.
+
+        Processes are filled one after the other, as far as they get on with at the same time. One
+        that is at work anyway needs less for the next call than one that has done nothing for a
+        while, and one that has its fill needs longer. What is more goes to each in turn.
+        """
+        place = self.core.place
+        level = _SPARE if place.is_spare else 0
+        at_once = min(self.at_once, self.prefetch_count)
+        shares = [(at_once, level - place.number), (self.prefetch_count - at_once, level + _REST)]
+        return [(count, priority) for count, priority in shares if count]
 
     def take(self, provider: Any, message: Any) -> None:
         """Begin with one message, in a green thread of its own."""
@@ -252,9 +266,9 @@ class LightConnection(LaneConnection):
         return max(1, self.container.max_workers - self.core.app.settings.upload_concurrency)
 
     @property
-    def shares(self) -> list[tuple[int, int]]:
-        """See LaneConnection."""
-        return [(self.prefetch_count, _SPARE if self.core.place.is_spare else 0)]
+    def at_once(self) -> int:
+        """One: they are Python's, which does one thing at a time."""
+        return 1
 
 
 class HeavyConnection(LaneConnection):
@@ -270,15 +284,6 @@ class HeavyConnection(LaneConnection):
         )
 
     @property
-    def shares(self) -> list[tuple[int, int]]:
-        """See LaneConnection. Processes are filled one after the other, as far as their workers go.
-
-        One that is at work anyway needs less for the next picture than one that has done nothing
-        for a while, so a machine's first process has as many as its image workers can take before
-        the second gets any. What is more than all workers can take goes to each in turn.
-        """
-        place = self.core.place
-        level = _SPARE if place.is_spare else 0
-        at_once = min(self.core.app.settings.image_worker_count, self.prefetch_count)
-        shares = [(at_once, level - place.number), (self.prefetch_count - at_once, level + _REST)]
-        return [(count, priority) for count, priority in shares if count]
+    def at_once(self) -> int:
+        """As many as there are image workers."""
+        return self.core.app.settings.image_worker_count
