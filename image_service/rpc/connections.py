@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 
 _QOS_SIGNATURE = "lBb"
 _PRIORITY = "x-priority"
-# Of what is more than a process's image workers can take, and of processes that there is no core
-# for. The same on all machines, of which each has fewer processes than this.
+# Of what is more than a process gets on with at the same time, and of processes that there is no
+# core for. The same on all machines, of which each has fewer processes than this.
 _REST, _SPARE = -1000, -2000
 _POLL_S = 0.02
 _CANCEL_TIMEOUT_S = 5
@@ -82,7 +82,7 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
                 queue = copy.copy(provider.queue)
                 queue.consumer_arguments = {_PRIORITY: priority} if priority else None
                 # on_message rather than callbacks: the body is looked at before it is decoded.
-                consumer = consumer_cls(queues=[queue], on_message=on_message)
+                consumer = consumer_cls([queue], on_message=on_message, auto_declare=False)
                 consumer.qos(prefetch_count=count)  # of the consumers that come after it
                 consumer.consume()
                 self._consumers[provider].append(consumer)
