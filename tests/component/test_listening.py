@@ -23,11 +23,10 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     sock.close()
 
 
-def accepting(sock: Any, accepted: list[str], name: str) -> Any:
+def accepting(sock: Any, name: str) -> Any:
     def run() -> None:
         while True:
             connection, _ = sock.accept()
-            accepted.append(name)
             connection.sendall(name.encode())
             connection.close()
 
@@ -40,10 +39,9 @@ def asked(shared: Any) -> bytes:
 
 
 def test_it_leaves_connections_to_those_that_have_time(shared: Any) -> None:
-    accepted: list[str] = []
     spare = listening.inherited(shared.fileno(), is_spare=True)
-    waiting = accepting(spare, accepted, "spare")
-    other = accepting(listening.inherited(shared.fileno()), accepted, "other")
+    waiting = accepting(spare, "spare")
+    other = accepting(listening.inherited(shared.fileno()), "other")
     try:
         eventlet.sleep(0.05)
         assert [asked(shared) for _ in range(5)] == [b"other"] * 5
