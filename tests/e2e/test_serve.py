@@ -215,7 +215,8 @@ def test_a_restart_loses_nothing(site: Site) -> None:
 def test_a_vanished_upload_directory_is_survived(site: Site) -> None:
     with site.running() as process, site.rpc() as rpc:
         old = rpc.upload_image(noise(50), "a.png")
-        shutil.rmtree(site.uploads)
+        # At once: the service goes on writing to it while it would be emptied.
+        shutil.rmtree(site.uploads.rename(site.uploads.with_name("gone")))
         assert rpc.get_image(old["imageId"])["success"] is False
         data = noise(50)
         reply = rpc.upload_image(data, "b.png")
