@@ -26,6 +26,7 @@ from .answers import failure_of
 from .connections import HeavyConnection, LightConnection
 from .large_replies import PUBLISH_SIGNATURE, LargeReplies
 from .queues import HEAVY, LIGHT, queue_name, service_queue
+from .together import sent_together
 from .wire import Reply, Request, encode_reply
 
 _log = logging.getLogger(__name__)
@@ -102,28 +103,27 @@ class Lane(RpcConsumer):
         try:
             reply = encode_reply(request, result, error, max_bytes=limit, failure=failure)
             try:
-                self._send(request, reply)
+                self._end(request, reply)
             except PreconditionFailed as exc:  # the broker's own limit is lower than ours
                 size = re.search(r"max size ([0-9]+)", str(exc))
                 broker_limit = int(size[1]) if size else limit
                 too_large = ReplyTooLarge(_BROKER_LIMIT, broker_limit, len(reply.body))
                 reply = Reply(request, failure(too_large), None)
-                self._send(request, reply)
+                self._end(request, reply)
             code, sent_bytes = sight.code_of(reply.result, reply.error), len(reply.body)
         except Exception as exc:  # noqa: BLE001 - the broker is gone or will not have it
             _log.warning("could not answer %s, it will come again: %s", request.routing_key, exc)
             self.requeue_message(request.message)
-        else:
-            self.queue_consumer.ack_message(request.message)
         method_name = sight.label_of(request, self._known)
         sight.end(self.core.app, request, method_name, code, sent_bytes)
 
-    def _send(self, request: Request, reply: Reply) -> None:
+    def _end(self, request: Request, reply: Reply) -> None:
         """Send a small reply on the request's own channel, a large one on a connection apart.
 
         What a channel carries arrives in its order: where the broker has the acknowledgement,
         it has the reply before it, and nobody needs to wait for it to say so.
         """
+        acknowledge = functools.partial(self.queue_consumer.ack_message, request.message)
         channel = request.message.channel
         message = channel.prepare_message(
             reply.body,
@@ -138,10 +138,13 @@ class Lane(RpcConsumer):
         arguments = (0, self._exchange.name, request.reply_to, False, False)
         if len(reply.body) > _SMALL_REPLY_BYTES or not channel.connection:
             self._large_replies.send(arguments, message)
+            acknowledge()
             return
-        # Not basic_publish(): that reads from the connection first, in the middle of whatever
-        # message is coming in by another green thread, and both wait for ever.
-        channel.send_method(spec.Basic.Publish, PUBLISH_SIGNATURE, arguments, message)
+        with sent_together(channel):
+            # Not basic_publish(): that reads from the connection first, in the middle of whatever
+            # message is coming in by another green thread, and both wait for ever.
+            channel.send_method(spec.Basic.Publish, PUBLISH_SIGNATURE, arguments, message)
+            acknowledge()
 
     @functools.cached_property
     def _large_replies(self) -> LargeReplies:

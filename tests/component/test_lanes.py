@@ -16,6 +16,7 @@ import pytest
 
 from image_service import native
 from image_service.imaging.engine import PooledEngine
+from image_service.rpc.connections import LaneConnection
 from tests.component.harness import (
     EXCHANGE,
     QUEUES,
@@ -137,6 +138,24 @@ def test_uploads_never_take_all_workers(make_service: Callable[..., Service]) ->
     lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
     assert lanes["transfers"].prefetch_count == 3
     assert lanes["calls"].prefetch_count >= 1
+
+
+def test_whoever_has_a_reply_finds_its_place_free(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledge = LaneConnection.ack_message
+    acknowledged = []
+
+    def late(self: LaneConnection, message: Any) -> None:
+        eventlet.sleep(0.05)  # as others run after the reply was sent
+        acknowledge(self, message)
+        acknowledged.append(message)
+
+    monkeypatch.setattr(LaneConnection, "ack_message", late)
+    with service.rpc() as rpc:
+        for count in range(1, 4):
+            assert rpc.get_storage_info()["success"]
+            assert len(acknowledged) == count
 
 
 def test_only_transfers_go_to_the_transfers_queue(broker_uri: str, make_service: Any) -> None:
