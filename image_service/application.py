@@ -249,6 +249,11 @@ class Application:
             announcer.has_news = False
             self.on_news()
 
+    @property
+    def pictures_waiting(self) -> int:
+        """How many pictures there is no free image worker for."""
+        return self._pool.waiting + max(0, self.renders.count - self._render_pool.size)
+
     def _follow(self) -> None:
         """Have the meters look at what changes by itself."""
         meters, settings = self.meters, self.settings

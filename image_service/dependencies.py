@@ -23,6 +23,7 @@ from .imaging.limits import GC_THRESHOLDS
 from .manager import StorageManager
 from .places import Place, place_in
 from .sight import lag
+from .sight.pressure import Pressure
 from .sight.shared import WRITE_INTERVAL_S
 
 DELIVERY_CONTEXT_KEY = "image_service_delivery"
@@ -42,6 +43,7 @@ class Core(SharedExtension):
     def __init__(self) -> None:
         super().__init__()
         self._users: list[Callable[[], bool]] = []
+        self.pressure = Pressure()
 
     def wait_for(self, is_done: Callable[[], bool]) -> None:
         """Do not end the application before is_done(), or the time for stopping is over."""
@@ -69,8 +71,9 @@ class Core(SharedExtension):
         A full collection goes over 110,000 such objects and holds every call up for 50 ms. The
         small ones cost an upload a twelfth of its time at Python's own thresholds.
         """
-        watch = functools.partial(lag.watch, self.app.meters.loop_lag, self.app.pace)
-        self._watching = [eventlet.spawn(watch)]
+        app = self.app
+        watching = functools.partial(lag.watch, app.meters.loop_lag, app.pace, self.pressure)
+        self._watching = [eventlet.spawn(watching)]
         if not self.place.is_alone:
             self._watching.append(eventlet.spawn(self._write_numbers))
         gc.collect()

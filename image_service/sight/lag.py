@@ -7,11 +7,12 @@ import time
 from eventlet import sleep
 
 from .pace import INTERVAL_S, Pace
+from .pressure import Pressure
 from .tallies import Histogram
 
 
-def watch(lag: Histogram, pace: Pace) -> None:
-    """Measure for ever, in a green thread of its own; tell pace, and of what that has found."""
+def watch(lag: Histogram, pace: Pace, pressure: Pressure) -> None:
+    """Measure for ever, in a green thread of its own; tell pace and pressure."""
     sleep(INTERVAL_S)  # until it goes round there is nothing to measure
     pace.start()
     while True:
@@ -20,3 +21,4 @@ def watch(lag: Histogram, pace: Pace) -> None:
         lag.add(max(0.0, time.monotonic() - due_s))
         pace.beat()
         pace.tell()
+        pressure.beat()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 import eventlet
@@ -12,8 +13,6 @@ from eventlet.greenio.base import socket_accept
 from eventlet.hubs import trampoline
 
 _UNSENT_BYTES = 128 * 1024
-# More than a process with idle time needs to accept a connection.
-_SPARE_PAUSE_S = 0.01
 
 
 def listen(host: str, port: int, *, share: bool) -> socket.socket:
@@ -30,22 +29,27 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
     return _prepared(sock)
 
 
-def inherited(listen_fd: int, *, is_spare: bool = False) -> Any:
+def inherited(listen_fd: int, pause_s: Callable[[], float]) -> Any:
     """Return the socket that a supervisor listens on; it goes on when this one is closed.
 
-    Args: is_spare: whether to accept only what no other process does.
+    Args: pause_s: tells how long to leave a connection that is there to other processes.
     """
-    kind: Any = _SpareSocket if is_spare else socket.socket
-    return _prepared(kind(-1, -1, -1, fileno=os.dup(listen_fd)))
+    sock: Any = _PatientSocket(-1, -1, -1, fileno=os.dup(listen_fd))
+    sock.pause_s = pause_s
+    return _prepared(sock)
 
 
-class _SpareSocket(GreenSocket):
-    """Accepts a connection only when nobody else has for a while."""
+class _PatientSocket(GreenSocket):
+    """Accepts a connection only when no other process has for a while."""
+
+    pause_s: Callable[[], float]
 
     def accept(self) -> tuple[GreenSocket, Any]:
         while True:
             trampoline(self.fd, read=True, mark_as_closed=self._mark_as_closed)
-            eventlet.sleep(_SPARE_PAUSE_S)
+            pause_s = self.pause_s()
+            if pause_s:
+                eventlet.sleep(pause_s)
             accepted = socket_accept(self.fd)
             if accepted:
                 sock, address = accepted

@@ -28,6 +28,7 @@ from werkzeug.wrappers import Request
 from ..dependencies import Core
 from ..sight.meters import OTHER
 from ..sight.provider import CALL_CONTEXT_KEY
+from .balance import Balance, Load
 from .bodies import HANG_UP
 from .input import RequestInput
 from .listening import inherited, listen
@@ -79,8 +80,9 @@ class HttpServer(WebServer):
         self._starting = True
         settings = self.core.app.settings
         place = self.core.place
+        self._balance = Balance(place, self._load)
         self._sock = (
-            inherited(place.listen_fd, is_spare=place.is_spare)
+            inherited(place.listen_fd, self._balance.pause_s)
             if place.listen_fd >= 0
             else listen(settings.host, settings.port, share=settings.http_share_port)
         )
@@ -159,14 +161,27 @@ class HttpServer(WebServer):
     def began(self) -> None:
         """Count an answer in the making, which stop() waits for."""
         self._answering += 1
+        self._balance.tell()
 
     def ended(self) -> None:
         """Count it off when its last byte is sent or its client has gone."""
         self._answering -= 1
+        self._balance.tell()
+
+    def _load(self) -> Load:
+        app = self.core.app
+        has_room = self._connections < app.settings.http_max_connections
+        return Load(app.pictures_waiting, self.core.pressure.is_high or not has_room)
+
+    @property
+    def gives_away(self) -> bool:
+        """Whether a client had better connect again, to another process."""
+        return self._balance.gives_away(self._connections)
 
     def stop(self) -> None:
         """Stop accepting, then wait for the answers that are being sent."""
         self._is_accepting = False
+        self._balance.leave()
         if self._gt is not None:
             self._gt.kill()
         if self._sock is not None:
@@ -320,6 +335,8 @@ class _Application:
         exchange = Exchange(self._server.core.app, environ)
         try:
             response = self._respond(environ, exchange)
+            if self._server.gives_away:
+                environ[HANG_UP]()
             body = response(environ, exchange.starting(start_response))
         except BaseException:
             exchange.ended(0, is_whole=False)

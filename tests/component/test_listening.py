@@ -1,4 +1,4 @@
-"""A spare process accepts what no other does."""
+"""A process accepts at once, or what no other does."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ PAUSE_S = 0.2
 
 
 @pytest.fixture
-def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def shared() -> Iterator[Any]:
     """The socket that a supervisor listens on."""
-    monkeypatch.setattr(listening, "_SPARE_PAUSE_S", PAUSE_S)
     sock = eventlet.listen(("127.0.0.1", 0))
     yield sock
     sock.close()
@@ -39,29 +38,28 @@ def asked(shared: Any) -> bytes:
 
 
 def test_it_leaves_connections_to_those_that_have_time(shared: Any) -> None:
-    spare = listening.inherited(shared.fileno(), is_spare=True)
-    waiting = accepting(spare, "spare")
-    other = accepting(listening.inherited(shared.fileno()), "other")
+    patient = listening.inherited(shared.fileno(), lambda: PAUSE_S)
+    waiting = accepting(patient, "patient")
+    other = accepting(listening.inherited(shared.fileno(), lambda: 0.0), "other")
     try:
         eventlet.sleep(0.05)
         assert [asked(shared) for _ in range(5)] == [b"other"] * 5
         other.kill()
-        assert [asked(shared) for _ in range(2)] == [b"spare"] * 2
+        assert [asked(shared) for _ in range(2)] == [b"patient"] * 2
         waiting.kill()
     finally:
-        spare.close()
+        patient.close()
 
 
-def test_it_knows_who_connects_also_over_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "_SPARE_PAUSE_S", 0.01)
+def test_it_knows_who_connects_also_over_ipv6() -> None:
     try:
         sock = eventlet.listen(("::1", 0), family=socket.AF_INET6)
     except OSError:
         pytest.skip("this machine has no IPv6")
-    spare = listening.inherited(sock.fileno(), is_spare=True)
+    patient = listening.inherited(sock.fileno(), lambda: 0.01)
     with eventlet.Timeout(5), socket.create_connection(sock.getsockname()[:2]) as client:
-        connection, address = spare.accept()
+        connection, address = patient.accept()
         assert address[:2] == client.getsockname()[:2]
         connection.close()
-    spare.close()
+    patient.close()
     sock.close()

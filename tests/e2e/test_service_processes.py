@@ -7,9 +7,11 @@ import http.client
 import os
 import re
 import signal
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,39 @@ def test_the_first_gets_as_many_pictures_as_its_image_workers_can_take(site: Sit
             assert all(each.result()["success"] for each in pair)
         until(lambda: len(served(site, "upload_image ok")) == 12)
         assert sorted(served(site, "upload_image ok")[6:]) == ["1"] * 3 + ["2"] * 3
+
+
+@needs_two_cores
+def test_the_second_makes_pictures_that_the_firsts_workers_have_no_time_for(site: Site) -> None:
+    settings = {"IMAGE_SERVICE_RENDER_WORKERS": "2", "IMAGE_SERVICE_ACCESS_LOG": "all"}
+    with two(site, **settings), site.rpc() as rpc:
+        image_id = rpc.upload_image(slow_to_decode(), "a.png")["imageId"]
+
+        def ask(*widths: int, connected: Callable[[], object] = lambda: None) -> list[int]:
+            """Ask on one connection, and on another where the service wants that."""
+            client = http.client.HTTPConnection("localhost", site.port, timeout=30)
+            statuses = []
+            for width in widths:
+                client.request("GET", f"/img/insecure/w:{width}/plain/{image_id}@png")
+                answer = client.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+                if len(statuses) == 1:
+                    connected()
+            client.close()
+            return statuses
+
+        for width in range(1, 5):
+            assert ask(width, width) == [200, 200]
+        until(lambda: len(served(site, "GET /img/")) == 8)
+        assert served(site, "GET /img/") == ["1"] * 8
+        with ThreadPoolExecutor(4) as pool:
+            all_are = threading.Barrier(4, timeout=30).wait  # to the first
+            widths = [(1, *range(n, n + 50, 10)) for n in range(10, 14)]
+            asked = [pool.submit(ask, *each, connected=all_are) for each in widths]
+            assert [each.result() for each in asked] == [[200] * 6] * 4
+        until(lambda: len(served(site, "GET /img/")) == 32)
+        assert 5 <= served(site, "GET /img/").count("2") <= 12
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
@@ -215,10 +250,10 @@ def test_sigterm_drains_all_and_a_second_signal_ends_at_once(site: Site) -> None
 def http_body_that_drips(site: Site) -> Iterator[None]:
     """An upload of which the end does not come: there is something to wait for."""
     connection = http.client.HTTPConnection("localhost", site.port, timeout=20)
-    connection.putrequest("POST", "/api/images?filename=a.png")
+    connection.putrequest("POST", "/images")
     connection.putheader("Content-Length", "5000")
-    connection.putheader("Content-Type", "image/png")
-    connection.endheaders(b"x" * 100)
+    connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+    connection.endheaders(b"--x\r\n")
     until(lambda: told(site)("http_in_progress") >= 2)
     yield
     connection.close()

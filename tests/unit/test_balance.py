@@ -1,0 +1,117 @@
+"""Connections go to the first process, until it has more to do than it can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from image_service.places import ALONE, Place
+from image_service.web import balance
+from image_service.web.balance import Balance, Load
+
+IDLE, PRESSED = Load(0, is_pressed=False), Load(0, is_pressed=True)
+PAUSE_S = balance._PAUSE_S
+
+
+def waiting(count: int) -> Load:
+    return Load(count, is_pressed=False)
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> int:
+    for module in ("places", "web.balance"):
+        monkeypatch.setattr(f"image_service.{module}.core_count", lambda: 3)
+    return 3
+
+
+def beside(folder: Path, *loads: Load) -> list[Balance]:
+    """As many processes as loads, each of which has told its own."""
+    found = [
+        Balance(Place(number, len(loads), folder=str(folder)), lambda load=load: load)
+        for number, load in enumerate(loads)
+    ]
+    for each in found:
+        each.tell()
+    return found
+
+
+def pauses(folder: Path, *loads: Load) -> list[int]:
+    return [round(each.pause_s() / PAUSE_S) for each in beside(folder, *loads)]
+
+
+@pytest.mark.parametrize(
+    ("loads", "wanted"),
+    [
+        ([IDLE, IDLE, IDLE], [0, 1, 2]),
+        ([PRESSED, IDLE, IDLE], [2, 0, 1]),
+        ([waiting(1), IDLE, IDLE], [2, 0, 1]),
+        ([waiting(3), waiting(2), waiting(2)], [2, 0, 0]),
+        ([PRESSED, PRESSED, PRESSED], [0, 0, 0]),
+        ([PRESSED, waiting(9), IDLE], [2, 1, 0]),
+        ([PRESSED, PRESSED, PRESSED, IDLE, IDLE], [0, 0, 0, 3, 3]),
+    ],
+)
+def test_the_first_that_has_not_enough_to_do_takes_connections_at_once(
+    tmp_path: Path, loads: list[Load], wanted: list[int]
+) -> None:
+    assert pauses(tmp_path, *loads) == wanted
+
+
+def gives(folder: Path, *loads: Load) -> bool:
+    return beside(folder, *loads)[0].gives_away(1)
+
+
+def test_only_who_has_too_much_gives_away_and_only_to_one_that_has_not(tmp_path: Path) -> None:
+    assert not gives(tmp_path, IDLE, IDLE)
+    assert gives(tmp_path, PRESSED, IDLE)
+    assert gives(tmp_path, PRESSED, waiting(5))
+    assert not gives(tmp_path, PRESSED, PRESSED)
+    assert gives(tmp_path, waiting(1), IDLE)
+    assert gives(tmp_path, waiting(2), waiting(1))
+    assert not gives(tmp_path, waiting(2), waiting(2))
+    assert not gives(tmp_path, waiting(9), PRESSED)
+    assert not gives(tmp_path, PRESSED, PRESSED, PRESSED, IDLE), "a spare one is no help"
+
+
+def test_a_spare_one_gives_all_back_in_time(tmp_path: Path) -> None:
+    spare = beside(tmp_path, IDLE, IDLE, IDLE, IDLE)[-1]
+    assert spare.gives_away(1)
+    assert not beside(tmp_path, PRESSED, PRESSED, PRESSED, IDLE)[-1].gives_away(1)
+
+
+@pytest.mark.parametrize(
+    ("load", "connections", "pause_s"),
+    [(PRESSED, 4, 0.25), (PRESSED, 80, 0.025), (waiting(9), 80, 0.02)],
+)
+def test_it_waits_for_what_that_changes(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    load: Load,
+    connections: int,
+    pause_s: float,
+) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr(balance, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    first = beside(tmp_path, load, IDLE)[0]
+    assert first.gives_away(connections)
+    now_s[0] += pause_s - 0.001
+    assert not first.gives_away(connections)
+    now_s[0] += 0.002
+    assert first.gives_away(connections)
+
+
+def test_one_that_leaves_says_nothing_in_its_successors_place(tmp_path: Path) -> None:
+    old, second = beside(tmp_path, PRESSED, IDLE)
+    beside(tmp_path, IDLE, IDLE)
+    old.leave()
+    old.tell()
+    assert second.pause_s() == PAUSE_S
+    assert (old.pause_s(), old.gives_away(1)) == (0.0, False)
+
+
+def test_a_process_alone_keeps_all(tmp_path: Path) -> None:
+    alone = Balance(ALONE, lambda: PRESSED)
+    assert (alone.pause_s(), alone.gives_away(8)) == (0.0, False)
+    assert list(tmp_path.iterdir()) == []
