@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import email.errors
 import logging
+import math
 import re
 import socket
 import sys
@@ -42,7 +43,7 @@ _POLL_S = 0.02
 _MAX_BODY_READ_OVER_BYTES = 64 * 1024
 _LINGER_S = 5
 _LAST_REQUESTS_S = 1.0
-
+_AT_ONCE_S = 0.001
 
 _LENGTH = re.compile("[0-9]{1,18}")
 # The parser is one of e-mails: it misses the parts of a form, which are not in the head.
@@ -206,10 +207,15 @@ class Protocol(HttpOnlyProtocol):
 
     close_connection: bool
     _has_more_to_come = False
+    _waited_s = math.inf
 
     def _read_request_line(self) -> Any:
+        if self._waited_s < _AT_ONCE_S:
+            eventlet.sleep(0)  # whoever always has the next one ready lets others have a turn
+        began_s = time.monotonic()
         with eventlet.Timeout(self.server.socket_timeout, exception=False):
             line = super()._read_request_line()
+            self._waited_s = time.monotonic() - began_s
             if len(line) >= self.server.url_length_limit:
                 self.send_error(RequestURITooLarge.code)
                 return ""

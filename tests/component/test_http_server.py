@@ -387,3 +387,17 @@ def test_a_slow_but_steady_reader_gets_everything(service: Service, big: tuple[s
             eventlet.sleep(0.05)
         received += len(receive_all(sock))
     assert received > BIG_BYTES
+
+
+def test_a_client_that_always_has_a_next_request_ready_lets_others_have_a_turn(
+    service: Service,
+) -> None:
+    count = 300
+    with connected(service) as greedy:
+        greedy.sendall(request("/nowhere") * count)
+        answer, _ = service.get("/healthz")
+        assert answer.status == 200
+        data = greedy.recv(1 << 20)
+        assert data.count(b"HTTP/1.1 404") < count / 10
+        while data.count(b"HTTP/1.1 404") < count:
+            data += greedy.recv(1 << 20)
