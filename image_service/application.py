@@ -354,7 +354,13 @@ def _cache_of(settings: Settings) -> LocalVariants | SharedVariants:
 
 
 def _numbers_of(place: Place) -> Numbers:
-    return OwnNumbers() if place.is_alone else SharedNumbers(Path(place.folder), place.name)
+    if place.is_alone:
+        return OwnNumbers()
+    try:
+        return SharedNumbers(Path(place.folder), place.name)
+    except OSError as exc:
+        _log.warning("the metrics that this process tells are its own alone: %s", exc.strerror)
+        return OwnNumbers()
 
 
 def _check_all(*checks: Callable[[], None]) -> None:

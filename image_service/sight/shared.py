@@ -17,12 +17,18 @@ from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.samples import Sample
 
+from ..mapped import make_room
+
 WRITE_INTERVAL_S = 5.0
 """More often than anybody asks: with nothing to do but this, once takes 3 ms of processor time."""
 
 # Of these the least is true of all together; of all other gauges it is the sum.
 _LEAST = ("broker_up", "start_time_seconds", "max_fds")
 _SUMMED = ("counter", "histogram")
+_LEAST_KIND, _SUM_KIND = "gauge_livemin", "gauge_livesum"
+_KINDS = (*_SUMMED, _LEAST_KIND, _SUM_KIND)
+# Several times what there is to tell: a file that grew would have no room on the disk for that.
+_ROOM_BYTES = 512 * 1024
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -56,12 +62,16 @@ class SharedNumbers:
 
         Raises: OSError.
         """
-        self._folder, self._name = folder, name
+        self._folder = folder
+        forget_gauges(folder, name)
         self._files: dict[str, MmapedDict] = {}
+        for kind in _KINDS:
+            path = folder / f"{kind}_{name}.db"
+            make_room(path, _ROOM_BYTES)
+            self._files[kind] = MmapedDict(str(path))
         self._bases: dict[Key, float] = {}
         self._written: dict[Key, float] = {}
         self._keys: dict[Key, str] = {}
-        forget_gauges(folder, name)
 
     def write(self, families: Iterable[Metric]) -> None:
         """See Numbers.write."""
@@ -91,9 +101,7 @@ class SharedNumbers:
     def _file_of(self, family: Metric) -> MmapedDict:
         kind = family.type
         if kind == "gauge":
-            kind = "gauge_livemin" if family.name.endswith(_LEAST) else "gauge_livesum"
-        if kind not in self._files:
-            self._files[kind] = MmapedDict(str(self._folder / f"{kind}_{self._name}.db"))
+            kind = _LEAST_KIND if family.name.endswith(_LEAST) else _SUM_KIND
         return self._files[kind]
 
 

@@ -8,17 +8,20 @@ the other, has clients connect again.
 
 from __future__ import annotations
 
+import logging
 import mmap
-import os
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from ..mapped import make_room
 from ..places import Place
 from ..settings import core_count
 from ..sight.pace import INTERVAL_S
+
+_log = logging.getLogger(__name__)
 
 _FILE = "loads"
 _SLOT = struct.Struct("=II")
@@ -32,8 +35,7 @@ _SETTLED_S = 0.02
 _PART = 8
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """What a process has in hand.
 
     waiting: pictures that no image worker is free for. is_pressed: whether it has no time, or no
@@ -54,18 +56,16 @@ class Loads:
 
     def __init__(self, folder: Path, of: int) -> None:
         """Raises: OSError."""
-        fd = os.open(folder / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            os.ftruncate(fd, _FILE_BYTES)
-            self._shared = mmap.mmap(fd, _FILE_BYTES)
-        finally:
-            os.close(fd)
+        path = folder / _FILE
+        make_room(path, _FILE_BYTES)
+        with path.open("r+b") as file:
+            self._shared = mmap.mmap(file.fileno(), _FILE_BYTES)
         self._count = min(of, _FILE_BYTES // _SLOT.size)
 
     def tell(self, number: int, load: Load) -> None:
         """Say what a process has in hand."""
         if number < self._count:
-            _SLOT.pack_into(self._shared, number * _SLOT.size, load.waiting, load.is_pressed)
+            _SLOT.pack_into(self._shared, number * _SLOT.size, *load)
 
     def of_all(self) -> dict[int, Load]:
         """Return what each process has said, by its number."""
@@ -77,10 +77,11 @@ class Balance:
     """One process's part in it."""
 
     def __init__(self, place: Place, load: Callable[[], Load]) -> None:
-        """Args: load: tells what it has in hand. Raises: OSError."""
+        """Args: load: tells what it has in hand."""
         self._place = place
         self._load = load
-        self._loads = None if place.is_alone else Loads(Path(place.folder), place.of)
+        self._is_spare = place.is_spare
+        self._loads = None if place.is_alone else _loads_of(place)
         self._next_s = 0.0
 
     def tell(self) -> None:
@@ -110,12 +111,13 @@ class Balance:
     def gives_away(self, connections: int) -> bool:
         """Tell whether a client had better connect again: another process has less to do.
 
-        Args: connections: how many this process has.
+        Asked for each answer. Args: connections: how many this process has.
         """
         if not self._loads:
             return False
         load = self._load()
-        is_pressed = load.is_pressed or self._place.is_spare
+        self._loads.tell(self._place.number, load)
+        is_pressed = load.is_pressed or self._is_spare
         if not (is_pressed or load.waiting) or time.monotonic() < self._next_s:
             return False
         cores = core_count()
@@ -128,3 +130,11 @@ class Balance:
             pause_s = INTERVAL_S / max(1, connections // _PART) if is_pressed else _SETTLED_S
             self._next_s = time.monotonic() + pause_s
         return is_welcome
+
+
+def _loads_of(place: Place) -> Loads | None:
+    try:
+        return Loads(Path(place.folder), place.of)
+    except OSError as exc:
+        _log.warning("connections go to whichever process is first: %s", exc.strerror)
+        return None

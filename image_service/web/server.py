@@ -162,7 +162,6 @@ class HttpServer(WebServer):
     def began(self) -> None:
         """Count an answer in the making, which stop() waits for."""
         self._answering += 1
-        self._balance.tell()
 
     def ended(self) -> None:
         """Count it off when its last byte is sent or its client has gone."""
