@@ -44,6 +44,8 @@ class Core(SharedExtension):
         super().__init__()
         self._users: list[Callable[[], bool]] = []
         self.pressure = Pressure()
+        self.at_each_look: list[Callable[[], None]] = [self.pressure.beat]
+        """What is done four times a second."""
 
     def wait_for(self, is_done: Callable[[], bool]) -> None:
         """Do not end the application before is_done(), or the time for stopping is over."""
@@ -72,7 +74,7 @@ class Core(SharedExtension):
         small ones cost an upload a twelfth of its time at Python's own thresholds.
         """
         app = self.app
-        watching = functools.partial(lag.watch, app.meters.loop_lag, app.pace, self.pressure)
+        watching = functools.partial(lag.watch, app.meters.loop_lag, app.pace, self.at_each_look)
         self._watching = [eventlet.spawn(watching)]
         if not self.place.is_alone:
             self._watching.append(eventlet.spawn(self._write_numbers))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 
 from eventlet import sleep
 
 from .pace import INTERVAL_S, Pace
-from .pressure import Pressure
 from .tallies import Histogram
 
 
-def watch(lag: Histogram, pace: Pace, pressure: Pressure) -> None:
-    """Measure for ever, in a green thread of its own; tell pace and pressure."""
+def watch(lag: Histogram, pace: Pace, looks: Iterable[Callable[[], None]]) -> None:
+    """Measure for ever, in a green thread of its own; tell pace, and of what that has found.
+
+    Args: looks: what else is to be looked at each time.
+    """
     sleep(INTERVAL_S)  # until it goes round there is nothing to measure
     pace.start()
     while True:
@@ -21,4 +24,5 @@ def watch(lag: Histogram, pace: Pace, pressure: Pressure) -> None:
         lag.add(max(0.0, time.monotonic() - due_s))
         pace.beat()
         pace.tell()
-        pressure.beat()
+        for look in looks:
+            look()

@@ -23,6 +23,9 @@ from ..sight.pace import INTERVAL_S
 
 _log = logging.getLogger(__name__)
 
+NEEDED_WORKER = "image_service.needed_worker"
+"""The environ's entry of a request that an image worker was needed for."""
+
 _FILE = "loads"
 _SLOT = struct.Struct("=II")
 _FILE_BYTES = 4096
@@ -108,21 +111,24 @@ class Balance:
         better = sum(rank < mine for rank in ranks.values()) if mine else _MOST_PAUSES
         return _PAUSE_S * min(better, _MOST_PAUSES)
 
-    def gives_away(self, connections: int) -> bool:
+    def gives_away(self, connections: int, *, needed_worker: bool) -> bool:
         """Tell whether a client had better connect again: another process has less to do.
 
-        Asked for each answer. Args: connections: how many this process has.
+        Args:
+            connections: how many this process has.
+            needed_worker: for what the client asked; who did not does not mind that pictures wait.
         """
         if not self._loads:
             return False
         load = self._load()
         self._loads.tell(self._place.number, load)
         is_pressed = load.is_pressed or self._is_spare
-        if not (is_pressed or load.waiting) or time.monotonic() < self._next_s:
+        waiting = load.waiting if needed_worker else 0
+        if not (is_pressed or waiting) or time.monotonic() < self._next_s:
             return False
         cores = core_count()
         is_welcome = any(
-            not other.is_pressed and (is_pressed or other.waiting < load.waiting)
+            not other.is_pressed and (is_pressed or other.waiting < waiting)
             for number, other in self._loads.of_all().items()
             if number < cores and number != self._place.number
         )

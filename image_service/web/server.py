@@ -29,7 +29,7 @@ from werkzeug.wrappers import Request
 from ..dependencies import Core
 from ..sight.meters import OTHER
 from ..sight.provider import CALL_CONTEXT_KEY
-from .balance import Balance, Load
+from .balance import NEEDED_WORKER, Balance, Load
 from .bodies import HANG_UP
 from .input import RequestInput
 from .listening import inherited, listen
@@ -82,6 +82,7 @@ class HttpServer(WebServer):
         settings = self.core.app.settings
         place = self.core.place
         self._balance = Balance(place, self._load)
+        self.core.at_each_look.append(self._balance.tell)
         self._sock = (
             inherited(place.listen_fd, self._balance.pause_s)
             if place.listen_fd >= 0
@@ -173,10 +174,9 @@ class HttpServer(WebServer):
         has_room = self._connections < app.settings.http_max_connections
         return Load(app.pictures_waiting, self.core.pressure.is_high or not has_room)
 
-    @property
-    def gives_away(self) -> bool:
-        """Whether a client had better connect again, to another process."""
-        return self._balance.gives_away(self._connections)
+    def gives_away(self, *, needed_worker: bool) -> bool:
+        """Tell whether a client had better connect again, to another process."""
+        return self._balance.gives_away(self._connections, needed_worker=needed_worker)
 
     def stop(self) -> None:
         """Stop accepting, then wait for the answers that are being sent."""
@@ -340,7 +340,7 @@ class _Application:
         exchange = Exchange(self._server.core.app, environ)
         try:
             response = self._respond(environ, exchange)
-            if self._server.gives_away:
+            if self._server.gives_away(needed_worker=NEEDED_WORKER in environ):
                 environ[HANG_UP]()
             body = response(environ, exchange.starting(start_response))
         except BaseException:

@@ -18,6 +18,7 @@ from ..manager import StorageManager
 from ..rpc.replies import Replies
 from .access import Access
 from .api import json_response
+from .balance import NEEDED_WORKER
 from .bodies import Bodies
 from .forms import Form, FormReader
 
@@ -97,6 +98,7 @@ class Uploads:
             contextlib.closing(self._chunks(request)) as chunks,
             self._room.holding(chunks) as held,
         ):
+            request.environ[NEEDED_WORKER] = True
             form = self._reader().read(held, request.mimetype_params.get("boundary"))
             image = self._store(form, request.headers.get(_KEY_HEADER), caller.owner)
         self._begin(image)

@@ -22,6 +22,7 @@ from ..errors import Forbidden
 from ..flights import Abandoned, Flights
 from ..making import make_shared
 from ..variants import Variant, Variants, Wanted
+from .balance import NEEDED_WORKER
 from .caching import at_most
 from .conditions import Version
 from .delivery import Content, Originals, Sender, disposition
@@ -134,6 +135,7 @@ class VariantPages:
         wanted: Wanted,
         find: Callable[[], tuple[Wanted, Variant | None]],
     ) -> tuple[Wanted, Variant]:
+        request.environ[NEEDED_WORKER] = True
         is_wanted = functools.partial(_is_there, request)
         try:
             return make_shared(self._variants, self._flights, wanted, find, is_wanted)

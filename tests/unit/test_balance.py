@@ -59,8 +59,8 @@ def test_the_first_that_has_not_enough_to_do_takes_connections_at_once(
     assert pauses(tmp_path, *loads) == wanted
 
 
-def gives(folder: Path, *loads: Load) -> bool:
-    return beside(folder, *loads)[0].gives_away(1)
+def gives(folder: Path, *loads: Load, needed_worker: bool = True) -> bool:
+    return beside(folder, *loads)[0].gives_away(1, needed_worker=needed_worker)
 
 
 def test_only_who_has_too_much_gives_away_and_only_to_one_that_has_not(tmp_path: Path) -> None:
@@ -70,6 +70,8 @@ def test_only_who_has_too_much_gives_away_and_only_to_one_that_has_not(tmp_path:
     assert not gives(tmp_path, PRESSED, PRESSED)
     assert gives(tmp_path, waiting(1), IDLE)
     assert gives(tmp_path, waiting(2), waiting(1))
+    assert not gives(tmp_path, waiting(2), IDLE, needed_worker=False)
+    assert gives(tmp_path, PRESSED, IDLE, needed_worker=False)
     assert not gives(tmp_path, waiting(2), waiting(2))
     assert not gives(tmp_path, waiting(9), PRESSED)
     assert not gives(tmp_path, PRESSED, PRESSED, PRESSED, IDLE), "a spare one is no help"
@@ -77,8 +79,9 @@ def test_only_who_has_too_much_gives_away_and_only_to_one_that_has_not(tmp_path:
 
 def test_a_spare_one_gives_all_back_in_time(tmp_path: Path) -> None:
     spare = beside(tmp_path, IDLE, IDLE, IDLE, IDLE)[-1]
-    assert spare.gives_away(1)
-    assert not beside(tmp_path, PRESSED, PRESSED, PRESSED, IDLE)[-1].gives_away(1)
+    assert spare.gives_away(1, needed_worker=True)
+    spare = beside(tmp_path, PRESSED, PRESSED, PRESSED, IDLE)[-1]
+    assert not spare.gives_away(1, needed_worker=True)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +98,11 @@ def test_it_waits_for_what_that_changes(
     now_s = [1000.0]
     monkeypatch.setattr(balance, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
     first = beside(tmp_path, load, IDLE)[0]
-    assert first.gives_away(connections)
+    assert first.gives_away(connections, needed_worker=True)
     now_s[0] += pause_s - 0.001
-    assert not first.gives_away(connections)
+    assert not first.gives_away(connections, needed_worker=True)
     now_s[0] += 0.002
-    assert first.gives_away(connections)
+    assert first.gives_away(connections, needed_worker=True)
 
 
 def test_one_that_leaves_says_nothing_in_its_successors_place(tmp_path: Path) -> None:
@@ -108,10 +111,10 @@ def test_one_that_leaves_says_nothing_in_its_successors_place(tmp_path: Path) ->
     old.leave()
     old.tell()
     assert second.pause_s() == PAUSE_S
-    assert (old.pause_s(), old.gives_away(1)) == (0.0, False)
+    assert (old.pause_s(), old.gives_away(1, needed_worker=True)) == (0.0, False)
 
 
 def test_a_process_alone_keeps_all(tmp_path: Path) -> None:
     alone = Balance(ALONE, lambda: PRESSED)
-    assert (alone.pause_s(), alone.gives_away(8)) == (0.0, False)
+    assert (alone.pause_s(), alone.gives_away(8, needed_worker=True)) == (0.0, False)
     assert list(tmp_path.iterdir()) == []
