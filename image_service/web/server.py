@@ -27,6 +27,7 @@ from werkzeug.exceptions import (
 from werkzeug.wrappers import Request
 
 from ..dependencies import Core
+from ..places import ALONE
 from ..sight.meters import OTHER
 from ..sight.provider import CALL_CONTEXT_KEY
 from .balance import NEEDED_WORKER, Balance, Load
@@ -73,6 +74,7 @@ class HttpServer(WebServer):
         self._answering = 0
         self._connections = 0
         self._slots: Semaphore | None = None
+        self._balance = Balance(ALONE, self._load)
 
     def start(self) -> None:
         """Listen; an address that cannot be had is said by OSError before anything is served."""
