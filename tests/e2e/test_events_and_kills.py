@@ -120,11 +120,11 @@ def test_processes_killed_at_random_moments_lose_no_event(tmp_path: Path, broker
             running[place].wait()
             running[place] = site.start(**SHARED)
         site.wait_until_ready(running[0])
+        wait_until(lambda: len(writers.answered) > 40, 60)
         writers.stop()
         wait_until(lambda: all_is_told(site), 30)
         found = living(site)
         told = by_image(heard.listen())
-    assert len(writers.answered) > 40
     check(told, writers.answered, found)
 
 
