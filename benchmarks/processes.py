@@ -1,7 +1,8 @@
 """What several service processes cost and give, beside one: uploads, new and kept variants.
 
-python -m benchmarks.processes [--gunicorn DIR]    about 15 minutes
+python -m benchmarks.processes [--gunicorn DIR]    about 20 minutes
 python -m benchmarks.processes --one-core          as long
+python -m benchmarks.processes --only new kept     fewer works, so more rounds of them
 
 All contenders live at once and work in turns of about a second, so that what a virtual machine's
 neighbours take hits the sides of a ratio alike: the same loop has been seen to cost 0.53 and 0.9 s
@@ -49,7 +50,8 @@ COUNTS = (1, 2, 4)
 CALLERS = 8
 UPLOAD, LARGE = "uploads of 100 KB", "uploads of 12 MP"
 NEW, KEPT = "new variants", "kept variants"
-CALLS = {UPLOAD: 100, LARGE: 20, NEW: 60, KEPT: 800}
+WORKS = {"uploads": UPLOAD, "large": LARGE, "new": NEW, "kept": KEPT}
+CALLS = {UPLOAD: 100, LARGE: 20, NEW: 150, KEPT: 1500}
 STEADY = {UPLOAD: 50, LARGE: 8, NEW: 50, KEPT: 600}
 """Calls a second, for one second."""
 PEER = f"{KEPT} as files, {GUNICORN}"
@@ -127,7 +129,7 @@ def _living(url: str) -> int:
 
 
 def workloads(rig: Rig) -> dict[str, Workload]:
-    """Return what each contender is asked for, on images of its own."""
+    """Return what each contender can be asked for, on images of its own."""
     paths = tuple(pictures.drawn(pictures.SMALL))
     base = f"{rig.url}/img/insecure"
     ids = rig.upload(paths[:_IMAGES])
@@ -181,7 +183,7 @@ def measure(
 ) -> None:
     """Measure all contenders once. Args: number: of the round; new variants are new in each."""
     order = COUNTS if number % 2 else tuple(reversed(COUNTS))
-    for name in CALLS:
+    for name in asked[1]:
         for count in order:
             workload = asked[count][name]
             if name == NEW:
@@ -213,7 +215,7 @@ def steadily(work: str, name: str = "") -> str:
 def bars(blocks: Blocks) -> list[Bar]:
     """Return the promises, with what was measured."""
     found = []
-    for name in CALLS:
+    for name in (name for name in CALLS if (name, 1) in blocks):
         alone = blocks[name, 1]
         for count in COUNTS[1:]:
             several = blocks[name, count]
@@ -249,13 +251,20 @@ def main() -> int:
     parser.add_argument(
         "--one-core", action="store_true", help="one core for a service, the others for all else"
     )
+    parser.add_argument(
+        "--only", nargs="+", choices=WORKS, default=list(WORKS), help="which works, default all"
+    )
     add_peer_options(parser, GUNICORN)
     add_report_options(parser, rounds=40, limit_s=1200)
     options = parser.parse_args()
     blocks: Blocks = defaultdict(list)
     with ground(is_one_core=options.one_core) as on, contextlib.ExitStack() as stack:
         rigs = {count: stack.enter_context(served_by(count, on)) for count in COUNTS}
-        asked = {count: workloads(rig) for count, rig in rigs.items()}
+        chosen = [WORKS[name] for name in options.only]
+        asked = {
+            count: {name: work for name, work in workloads(rig).items() if name in chosen}
+            for count, rig in rigs.items()
+        }
         for count, rig in rigs.items():
             warm_up(rig, asked[count])
         beside = stack.enter_context(peers(options.gunicorn, rigs, on))
