@@ -22,6 +22,7 @@ from ..errors import Busy, CorruptImage, ImageServiceError, StorageUnavailable
 from ..native import queue, socket, subprocess, threading
 from . import protocol
 from .limits import Limits
+from .room import Room
 from .sandbox import OUT_OF_TIME
 from .watch import PoolWatch, Unwatched
 
@@ -67,6 +68,7 @@ class _Worker:
                 cwd="/",
                 start_new_session=True,  # the terminal's Ctrl-C is for the service
             )
+        self.room = Room(self._process.pid)
 
     @property
     def pid(self) -> int:
@@ -83,6 +85,7 @@ class _Worker:
             protocol.receive(self._sock, max_payload_bytes=0)
             self._wait_at_most(self._timeout_s)
             self._is_ready = True
+        self.room.look()
         protocol.send(self._sock, request, data)
 
     def receive(self) -> tuple[dict[str, Any], bytes]:
@@ -108,6 +111,7 @@ class _Worker:
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
+        self.room.close()
         self._sock.close()  # last: another thread may wait on it, and is told by the death
 
 
@@ -327,7 +331,7 @@ class Job:
         except BaseException:
             self._give_up(worker, "was given up", "given_up")
             raise
-        if reply.get("out_of_memory") and worker.jobs_done > 1:
+        if reply.get("out_of_memory") and worker.jobs_done > 1 and not worker.room.was_full:
             # What earlier pictures left of the memory in pieces says nothing against this one.
             self._pool.replace(worker, "out_of_memory")
             self._tell("out_of_memory")

@@ -33,10 +33,11 @@ from image_service.imaging import pool as pool_module
 from image_service.imaging.engine import PooledEngine
 from image_service.imaging.limits import Limits
 from image_service.imaging.pool import WorkerPool
+from image_service.imaging.watch import Unwatched
 from image_service.native import threading
 from image_service.testing import jpeg, make
 from tests.contracts.pools import is_whole
-from tests.corpus import bombs
+from tests.corpus import bombs, webp_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
@@ -109,6 +110,33 @@ def test_a_bomb_is_refused_quickly_and_costs_no_worker(shared: WorkerPool, name:
     assert here.memory_info().rss - before < 64 << 20
     assert sorted(shared.pids()) == pids
     assert is_whole(shared, 2)
+
+
+class Replacements(Unwatched):
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def replaced(self, reason: str) -> None:
+        self.reasons.append(reason)
+
+
+@needs_proc
+@pytest.mark.parametrize(("before", "tries"), [((30, 20), 1), ((3000, 2000), 2)])
+def test_too_much_memory_is_tried_again_only_where_a_fresh_worker_has_more(
+    start: Callable[..., WorkerPool], before: tuple[int, int], tries: int
+) -> None:
+    watch = Replacements()
+    pool = start(watch=watch)
+    bomb = webp_files.full_frames(5, 16, canvas=7071, flags=1)
+    for _ in range(3):
+        assert PooledEngine(pool).analyse(jpeg(before), Format.JPEG).result()
+    with pytest.raises(CorruptImage, match="more memory than allowed"):
+        PooledEngine(pool).analyse(bomb, Format.WEBP).result()
+    assert watch.reasons == ["out_of_memory"] * (tries - 1)
+    with pytest.raises(CorruptImage, match="more memory than allowed"):
+        PooledEngine(pool).analyse(bomb, Format.WEBP).result()
+    assert watch.reasons == ["out_of_memory"] * (tries - 1), "what bombs took was given back"
+    assert is_whole(pool, 1)
 
 
 def test_a_worker_killed_at_work_costs_its_job_nothing(start: Callable[..., WorkerPool]) -> None:
