@@ -19,6 +19,14 @@ _FOR_CORES = {
 _FOR_ALL = ("worker_queue", "render_queue", "http_max_connections")
 
 
+def is_spare(number: int) -> bool:
+    """Tell whether there is a process for each core without this one.
+
+    It gets what those cannot take. Args: number: of the process, from 0.
+    """
+    return number >= core_count()
+
+
 @dataclass(frozen=True)
 class Place:
     """One of the processes below a supervisor, or a process alone.
@@ -41,8 +49,8 @@ class Place:
 
     @property
     def is_spare(self) -> bool:
-        """Whether there is a process for each core without it: it gets what those cannot take."""
-        return self.number >= core_count()
+        """See is_spare."""
+        return is_spare(self.number)
 
     @property
     def name(self) -> str:

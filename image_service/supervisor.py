@@ -24,8 +24,8 @@ from . import native, serve
 from .broker_check import StartError, check_broker
 from .children import Child
 from .config import ConfigError
-from .places import Place
-from .settings import Settings, core_count
+from .places import Place, is_spare
+from .settings import Settings
 from .sight import logs
 from .sight.shared import forget_gauges
 from .storage.run_folder import RunFolder
@@ -170,15 +170,16 @@ class Supervisor:
                 for slot in others:
                     pile.spawn(self._start, slot, self._plan)
             if all(list(pile)) and first.is_served:
-                _log.info("image_service is served by %d processes%s", self._plan.of, self._spare)
+                _log.info("image_service is served by %d processes%s", *self._told_count)
             elif not self._is_ending:
                 self._give_up("a service process could not start: it has said why")
 
     @property
-    def _spare(self) -> str:
-        cores = core_count()
-        spare = self._plan.of - cores
-        return f", {spare} of them spare, being more than cores ({cores})" if spare > 0 else ""
+    def _told_count(self) -> tuple[int, str]:
+        spare = sum(map(is_spare, range(self._plan.of)))
+        cores = self._plan.of - spare
+        told = f", {spare} of them spare, being more than cores ({cores})" if spare else ""
+        return self._plan.of, told
 
     def _start(self, slot: _Slot, plan: Plan) -> bool:
         """Put a new process into a slot, once it serves; return whether it does."""
@@ -249,7 +250,7 @@ class Supervisor:
                     _log.error("the new configuration is not used: %s", problem)
                 return
             if self._renew_with(plan):
-                _log.info("image_service is served by %d new processes", plan.of)
+                _log.info("image_service is served by %d new processes%s", *self._told_count)
             for each in {plan.listening, old.listening} - {self._plan.listening}:
                 each.close()
 

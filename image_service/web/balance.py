@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..mapped import make_room
-from ..places import Place
-from ..settings import core_count
+from ..places import Place, is_spare
 from ..sight.pace import INTERVAL_S
 
 _log = logging.getLogger(__name__)
@@ -101,10 +100,9 @@ class Balance:
         if not self._loads:
             return 0.0
         self.tell()
-        cores = core_count()
         # Of those that have enough to do none is better by its number.
         ranks = {
-            number: (number >= cores, load.is_pressed, load.waiting, number * (not load.is_full))
+            number: (is_spare(number), load.is_pressed, load.waiting, number * (not load.is_full))
             for number, load in self._loads.of_all().items()
         }
         mine = ranks.get(self._place.number)
@@ -126,11 +124,10 @@ class Balance:
         waiting = load.waiting if needed_worker else 0
         if not (is_pressed or waiting) or time.monotonic() < self._next_s:
             return False
-        cores = core_count()
         is_welcome = any(
             not other.is_pressed and (is_pressed or other.waiting < waiting)
             for number, other in self._loads.of_all().items()
-            if number < cores and number != self._place.number
+            if number != self._place.number and not is_spare(number)
         )
         if is_welcome:
             pause_s = INTERVAL_S / max(1, connections // _PART) if is_pressed else _SETTLED_S

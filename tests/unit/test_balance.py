@@ -21,8 +21,7 @@ def waiting(count: int) -> Load:
 
 @pytest.fixture(autouse=True)
 def cores(monkeypatch: pytest.MonkeyPatch) -> int:
-    for module in ("places", "web.balance"):
-        monkeypatch.setattr(f"image_service.{module}.core_count", lambda: 3)
+    monkeypatch.setattr("image_service.places.core_count", lambda: 3)
     return 3
 
 
