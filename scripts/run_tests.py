@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -117,6 +118,8 @@ class Lane:
 
 def main() -> int:
     """Run pytest with this command's arguments."""
+    # What a script begins with & ignores Ctrl-C, as do its children, also those tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     prepare_broker()
     os.chdir(ROOT)
     if len(sys.argv) == 1 and not os.environ.get("AMQP_URI"):
