@@ -38,7 +38,9 @@ class Bar:
         """Return its row of the table."""
         sign = "≥" if self.at_least else "≤"
         met = "yes" if self.is_met else "NO"
-        return [self.name, str(self.measured), f"{sign} {rounded(self.wanted)}", met]
+        likely = self.measured.likely
+        interval = "–" if likely is None else "–".join(map(rounded, likely))
+        return [self.name, str(self.measured), interval, f"{sign} {rounded(self.wanted)}", met]
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -74,7 +76,8 @@ def add_report_options(parser: argparse.ArgumentParser, *, rounds: int, limit_s:
 
 def finish(name: str, bars: Sequence[Bar], figures: Mapping[str, object], out: Path | None) -> int:
     """Print the bars, write everything as JSON, return the exit code: 1 when a bar is missed."""
-    print("\n" + table(("bar", "measured (range)", "wanted", "met"), [bar.cells() for bar in bars]))
+    headings = ("bar", "measured (range)", "95 % of the median", "wanted", "met")
+    print("\n" + table(headings, [bar.cells() for bar in bars]))
     path = out or RUN_DIR / "bench" / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     told = [dataclasses.asdict(bar) | {"is_met": bar.is_met} for bar in bars]
