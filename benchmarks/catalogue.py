@@ -330,7 +330,7 @@ def told(
                 # The quarter that other work on the machine disturbed least.
                 ratio = quantile(times[count], 0.25) / quantile(times[FEW], 0.25)
                 label = f"{database}: {name} among {count:,}, times its cost among {FEW:,}"
-                bars.append(Bar(label, Spread(ratio, ratio, ratio), SLOWER))
+                bars.append(Bar(label, Spread.exactly(ratio), SLOWER))
     headings = ("database", "operation", *(f"ms among {count:,}" for count in counts))
     print("\n" + table(headings, rows))
     if rates:

@@ -222,10 +222,10 @@ def main() -> int:
         "threads of the service process": [float(n) for n in looks.threads],
     }
     bars = [
-        Bar(f"{name}: growth, %", Spread(*[grown_percent(values)] * 3), GROWTH_BAR_PERCENT)
+        Bar(f"{name}: growth, %", Spread.exactly(grown_percent(values)), GROWTH_BAR_PERCENT)
         for name, values in measured.items()
     ]
-    bars.append(Bar("files left once all is deleted", Spread(*[float(len(left))] * 3), 0))
+    bars.append(Bar("files left once all is deleted", Spread.exactly(float(len(left))), 0))
     figures = {"done": done, "refused": wrong, "looks": measured, "left": left}
     return finish("growth", bars, figures, options.out)
 

@@ -131,7 +131,7 @@ def main() -> int:
     )
     bars = [
         Bar(f"{name}: p99, ms", Spread(pooled, min(each), max(each)), bar_ms),
-        Bar("growth of the service process, MB", Spread(*[grown_mb] * 3), GROWTH_BAR_MB),
+        Bar("growth of the service process, MB", Spread.exactly(grown_mb), GROWTH_BAR_MB),
     ]
     return finish("health_hostile" if options.hostile else "health", bars, figures, options.out)
 

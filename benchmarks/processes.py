@@ -4,13 +4,14 @@ python -m benchmarks.processes [--gunicorn DIR]    about 20 minutes
 python -m benchmarks.processes --one-core          as long
 python -m benchmarks.processes --only new kept     fewer works, so more rounds of them
 
-All contenders live at once and work in turns of about a second, so that what a virtual machine's
-neighbours take hits the sides of a ratio alike: the same loop has been seen to cost 0.53 and 0.9 s
-of processor time within ten seconds.
+All contenders live at once and work in turns of as many calls as one process answers in a second,
+so that what a virtual machine's neighbours take hits the sides of a ratio alike: the same loop has
+been seen to cost 0.53 and 0.9 s of processor time within ten seconds. Shorter ones tell what
+beginning costs: each process that has a part in it begins with cold caches.
 
-Each work is asked for without pause, which tells how much of it is done, and at half the rate of
-one process, which tells what it costs: a process that has more to do than it can never waits for
-the next request, and saves what waiting costs.
+Each work is asked for without pause, which tells how much of it is done, and for a second at half
+the rate of one process, which tells what it costs: a process that has more to do than it can never
+waits for the next request, and saves what waiting costs.
 
 On two cores that are shared with the callers, whatever gives the service more to do at a time has
 service and callers take each other's place more often, which costs both of them: the callers, who
@@ -30,7 +31,7 @@ import shutil
 import sys
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -51,10 +52,10 @@ CALLERS = 8
 UPLOAD, LARGE = "uploads of 100 KB", "uploads of 12 MP"
 NEW, KEPT = "new variants", "kept variants"
 WORKS = {"uploads": UPLOAD, "large": LARGE, "new": NEW, "kept": KEPT}
-CALLS = {UPLOAD: 100, LARGE: 20, NEW: 150, KEPT: 1500}
-STEADY = {UPLOAD: 50, LARGE: 8, NEW: 50, KEPT: 600}
-"""Calls a second, for one second."""
+STEADY = "at half that rate"
 PEER = f"{KEPT} as files, {GUNICORN}"
+PEER_CALLS = 1000
+_FEW = 100
 _FIRST_SIDE_PX = 60
 _IMAGES = 8
 CPU_BAR = 1.1
@@ -69,6 +70,15 @@ class Ground:
     node: rabbitmq.Node
     scratch: Path
     cores: tuple[set[int], set[int]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What each contender is asked for, of one kind. calls: as many as one does in a second."""
+
+    name: str
+    asked: Mapping[int, Workload]
+    calls: int
 
 
 @contextlib.contextmanager
@@ -168,54 +178,64 @@ def _kept_variant(rig: Rig) -> bytes:
         return bytes(reply.read())
 
 
-def warm_up(rig: Rig, asked: Mapping[str, Workload]) -> None:
-    """Have every worker started and every kept variant made."""
-    for name, workload in asked.items():
-        if name != NEW:
-            rig.measure(workload, callers=CALLERS, calls=CALLS[name])
+def warm_up(rigs: Mapping[int, Rig], names: Sequence[str]) -> list[Work]:
+    """Have every worker started and every kept variant made; find out how fast one process is."""
+    offered = {count: workloads(rig) for count, rig in rigs.items()}
+    works = []
+    for name in names:
+        asked = {count: offered[count][name] for count in rigs}
+        blocks: list[Block] = []
+        for count in (*sorted(rigs, reverse=True), 1):
+            first = asked[count].first + _FEW * len(blocks)
+            workload = replace(asked[count], first=first)
+            blocks.append(rigs[count].measure(workload, callers=CALLERS, calls=_FEW))
+        begun = {
+            count: replace(each, first=each.first + _FEW * len(blocks))
+            for count, each in asked.items()
+        }
+        works.append(Work(name, begun, round(blocks[-1].rate)))
+    return works
 
 
-def measure(
-    rigs: Mapping[int, Rig],
-    asked: Mapping[int, Mapping[str, Workload]],
-    number: int,
-    blocks: Blocks,
-) -> None:
+def measure(rigs: Mapping[int, Rig], works: Sequence[Work], number: int, blocks: Blocks) -> None:
     """Measure all contenders once. Args: number: of the round; new variants are new in each."""
-    order = COUNTS if number % 2 else tuple(reversed(COUNTS))
-    for name in asked[1]:
-        for count in order:
-            workload = asked[count][name]
-            if name == NEW:
-                seen = number * (CALLS[NEW] + STEADY[NEW])
-                workload = replace(workload, first=workload.first + seen)
-            _measure_both(rigs[count], workload, name, (name, count), blocks)
+    for work in works:
+        for count in COUNTS if number % 2 else tuple(reversed(COUNTS)):
+            workload = work.asked[count]
+            seen = number * (work.calls + _steady(work.calls)) if work.name == NEW else 0
+            workload = replace(workload, first=workload.first + seen)
+            _measure_both(rigs[count], workload, work.calls, (work.name, count), blocks)
 
 
-def measure_peers(rigs: Mapping[int, Rig], number: int, blocks: Blocks) -> None:
-    """Measure the peers once. Args: number: of the round."""
+def measure_peers(rigs: Mapping[int, Rig], calls: int, number: int, blocks: Blocks) -> None:
+    """Measure the peers once. Args: calls: without pause; number: of the round."""
     for count in sorted(rigs, reverse=not number % 2):
         workload = Workload("fetch", urls=(f"{rigs[count].url}/a.jpg",), asked=GUNICORN)
-        _measure_both(rigs[count], workload, KEPT, (PEER, count), blocks)
+        _measure_both(rigs[count], workload, calls, (PEER, count), blocks)
 
 
-def _measure_both(rig: Rig, workload: Workload, name: str, key: Key, blocks: Blocks) -> None:
-    """Have work done without pause, and steadily. Args: name: of the work; key: of its blocks."""
-    blocks[key].append(rig.measure(workload, callers=CALLERS, calls=CALLS[name]))
-    steady = replace(workload, first=workload.first + CALLS[name], interval_s=1 / STEADY[name])
-    block = rig.measure(steady, callers=CALLERS, calls=STEADY[name])
-    blocks[steadily(key[0], name), key[1]].append(block)
+def _measure_both(rig: Rig, workload: Workload, calls: int, key: Key, blocks: Blocks) -> None:
+    """Have work done without pause, and steadily for a second."""
+    blocks[key].append(rig.measure(workload, callers=CALLERS, calls=calls))
+    rate = _steady(calls)
+    steady = replace(workload, first=workload.first + calls, interval_s=1 / rate)
+    block = rig.measure(steady, callers=CALLERS, calls=rate)
+    blocks[steadily(key[0]), key[1]].append(block)
 
 
-def steadily(work: str, name: str = "") -> str:
-    """Return what the work is called at the steady rate, its own or that of name."""
-    return f"{work}, {STEADY[name or work]} a second"
+def _steady(calls: int) -> int:
+    return max(1, calls // 2)
+
+
+def steadily(work: str) -> str:
+    """Return what the work is called at the steady rate."""
+    return f"{work}, {STEADY}"
 
 
 def bars(blocks: Blocks) -> list[Bar]:
     """Return the promises, with what was measured."""
     found = []
-    for name in (name for name in CALLS if (name, 1) in blocks):
+    for name in (name for name in WORKS.values() if (name, 1) in blocks):
         alone = blocks[name, 1]
         for count in COUNTS[1:]:
             several = blocks[name, count]
@@ -260,18 +280,12 @@ def main() -> int:
     blocks: Blocks = defaultdict(list)
     with ground(is_one_core=options.one_core) as on, contextlib.ExitStack() as stack:
         rigs = {count: stack.enter_context(served_by(count, on)) for count in COUNTS}
-        chosen = [WORKS[name] for name in options.only]
-        asked = {
-            count: {name: work for name, work in workloads(rig).items() if name in chosen}
-            for count, rig in rigs.items()
-        }
-        for count, rig in rigs.items():
-            warm_up(rig, asked[count])
+        works = warm_up(rigs, [WORKS[name] for name in options.only])
         beside = stack.enter_context(peers(options.gunicorn, rigs, on))
         for number in rounds(options.rounds, options.limit):
             print(f"round {number + 1} of {options.rounds}", flush=True)
-            measure(rigs, asked, number, blocks)
-            measure_peers(beside, number, blocks)
+            measure(rigs, works, number, blocks)
+            measure_peers(beside, PEER_CALLS, number, blocks)
     print("\n" + report(blocks))
     figures = {
         "blocks": [

@@ -125,12 +125,12 @@ def bars(fast: Contender, full: Contender, sharp: Contender, sharp_full: Contend
     def times(one: Contender, other: Contender) -> Spread:
         return Spread.of([a / b for a, b in zip(one.cpu_ms, other.cpu_ms, strict=True)])
 
-    ahead = Spread(*[full.decibels - sharp.decibels] * 3)
+    ahead = Spread.exactly(full.decibels - sharp.decibels)
     level = round(min(fast.decibels - sharp.decibels, full.decibels - sharp_full.decibels), 1)
     return [
         Bar("CPU, times sharp's", times(fast, sharp), SAME_BAR),
         Bar("in full: CPU, times sharp's in full", times(full, sharp_full), SAME_BAR),
-        Bar("truer than sharp in both, dB", Spread(*[level] * 3), 0, at_least=True),
+        Bar("truer than sharp in both, dB", Spread.exactly(level), 0, at_least=True),
         Bar("in full: CPU, times sharp's shrinking", times(full, sharp), TRUER_BAR),
         Bar("in full: truer than sharp's shrinking, dB", ahead, TRUER_DB, at_least=True),
     ]

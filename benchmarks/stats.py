@@ -34,6 +34,11 @@ class Spread:
         likely = median_interval(numbers)
         return cls(statistics.median(numbers), min(numbers), max(numbers), likely)
 
+    @classmethod
+    def exactly(cls, number: float) -> Spread:
+        """Return what was found out once."""
+        return cls(number, number, number)
+
     def __str__(self) -> str:
         return f"{rounded(self.median)} ({rounded(self.low)}–{rounded(self.high)})"
 

@@ -156,7 +156,7 @@ def main() -> int:
         Bar("verify: speed, times sha256sum's", share("sha256sum", "verify"), VERIFY_BAR, True),
         Bar("backup: speed, times cp -a's", share("cp -a", "backup"), BACKUP_BAR, True),
         Bar("second backup: time, times the first's", share("second backup", "backup"), SECOND_BAR),
-        Bar("restored and clean", Spread(*[float(is_restored)] * 3), 1.0, True),
+        Bar("restored and clean", Spread.exactly(float(is_restored)), 1.0, True),
     ]
     return finish("upkeep", bars, {"seconds": took}, options.out)
 
