@@ -94,6 +94,11 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         raise NotImplementedError
 
     @property
+    def is_spare(self) -> bool:
+        """Whether this process had better be left what the others have no room for."""
+        raise NotImplementedError
+
+    @property
     def shares(self) -> list[tuple[int, int]]:
         """How the calls that are taken are divided: how many, with which priority.
 
@@ -101,10 +106,10 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         that is at work anyway needs less for the next call than one that has done nothing for a
         while, and one that has its fill needs longer. What is more goes to each in turn.
         """
-        place = self.core.place
-        level = _SPARE if place.is_spare else 0
+        level = _SPARE if self.is_spare else 0
         at_once = min(self.at_once, self.prefetch_count)
-        shares = [(at_once, level - place.number), (self.prefetch_count - at_once, level + _REST)]
+        first = level - self.core.place.number
+        shares = [(at_once, first), (self.prefetch_count - at_once, level + _REST)]
         return [(count, priority) for count, priority in shares if count]
 
     def take(self, provider: Any, message: Any) -> None:
@@ -270,6 +275,11 @@ class LightConnection(LaneConnection):
         """One: they are Python's, which does one thing at a time."""
         return 1
 
+    @property
+    def is_spare(self) -> bool:
+        """Where there is no core for it."""
+        return self.core.place.is_spare
+
 
 class HeavyConnection(LaneConnection):
     """For calls that carry pictures."""
@@ -287,3 +297,8 @@ class HeavyConnection(LaneConnection):
     def at_once(self) -> int:
         """As many as there are image workers."""
         return self.core.app.settings.image_worker_count
+
+    @property
+    def is_spare(self) -> bool:
+        """Where the others keep all cores at work."""
+        return self.core.place.is_spare_for_pictures
