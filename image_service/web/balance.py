@@ -33,6 +33,8 @@ _PAUSE_S = 0.03
 _MOST_PAUSES = 3
 # A client that was to connect again has done so, and what it asks for is counted.
 _SETTLED_S = 0.02
+# Often enough to give away all connections there may be in INTERVAL_S.
+_LOOKS_EVERY_S = 0.002
 # One in so many of its connections a process gives away until it is looked again how it gets on.
 _PART = 8
 
@@ -85,11 +87,18 @@ class Balance:
         self._is_spare = place.is_spare
         self._loads = None if place.is_alone else _loads_of(place)
         self._next_s = 0.0
+        self._looks_s = 0.0
+        self._told = Load(0, is_pressed=False)
 
     def tell(self) -> None:
         """Tell the others what this process has in hand."""
         if self._loads:
-            self._loads.tell(self._place.number, self._load())
+            self._tell(self._loads)
+
+    def tell_less(self) -> None:
+        """The same where that may have become less: an answer has ended."""
+        if self._told.is_full:
+            self.tell()
 
     def leave(self) -> None:
         """Tell nothing any more: another process has this one's place."""
@@ -116,10 +125,9 @@ class Balance:
             connections: how many this process has.
             needed_worker: for what the client asked; who did not does not mind that pictures wait.
         """
-        if not self._loads:
+        if not self._loads or not (needed_worker or self._is_due()):
             return False
-        load = self._load()
-        self._loads.tell(self._place.number, load)
+        load = self._tell(self._loads)
         is_pressed = load.is_pressed or self._is_spare
         waiting = load.waiting if needed_worker else 0
         if not (is_pressed or waiting) or time.monotonic() < self._next_s:
@@ -133,6 +141,19 @@ class Balance:
             pause_s = INTERVAL_S / max(1, connections // _PART) if is_pressed else _SETTLED_S
             self._next_s = time.monotonic() + pause_s
         return is_welcome
+
+    def _tell(self, loads: Loads) -> Load:
+        self._told = self._load()
+        loads.tell(self._place.number, self._told)
+        return self._told
+
+    def _is_due(self) -> bool:
+        """Tell whether to look again: an answer of 0.2 ms is not worth a look of its own."""
+        now_s = time.monotonic()
+        if now_s < self._looks_s:
+            return False
+        self._looks_s = now_s + _LOOKS_EVERY_S
+        return True
 
 
 def _loads_of(place: Place) -> Loads | None:

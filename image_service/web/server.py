@@ -169,7 +169,7 @@ class HttpServer(WebServer):
     def ended(self) -> None:
         """Count it off when its last byte is sent or its client has gone."""
         self._answering -= 1
-        self._balance.tell()
+        self._balance.tell_less()
 
     def _load(self) -> Load:
         app = self.core.app

@@ -117,3 +117,35 @@ def test_a_process_alone_keeps_all(tmp_path: Path) -> None:
     alone = Balance(ALONE, lambda: PRESSED)
     assert (alone.pause_s(), alone.gives_away(8, needed_worker=True)) == (0.0, False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_has_become_less_is_told_as_an_answer_ends(tmp_path: Path) -> None:
+    loads = [waiting(2), IDLE]
+    first, second = (
+        Balance(Place(number, 2, folder=str(tmp_path)), lambda number=number: loads[number])
+        for number in range(2)
+    )
+    for each in (first, second):
+        each.tell()
+    assert second.pause_s() == 0, "the first is full"
+    loads[0] = IDLE
+    first.tell_less()
+    assert second.pause_s() == PAUSE_S
+
+
+def test_answers_that_needed_no_worker_are_not_worth_a_look_each(tmp_path: Path) -> None:
+    looks = []
+
+    def load() -> Load:
+        looks.append(1)
+        return IDLE
+
+    first = Balance(Place(0, 2, folder=str(tmp_path)), load)
+    for _ in range(20):
+        first.gives_away(1, needed_worker=False)
+        first.tell_less()
+    assert 1 <= len(looks) < 10
+    del looks[:]
+    for _ in range(3):
+        first.gives_away(1, needed_worker=True)
+    assert len(looks) == 3
