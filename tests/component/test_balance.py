@@ -11,6 +11,7 @@ import pytest
 
 from image_service.dependencies import Core
 from image_service.places import PLACE_KEY, Place
+from image_service.web import balance
 from image_service.web.balance import Load, Loads
 from tests.component.harness import Service, wait_until
 
@@ -33,6 +34,7 @@ def loads(tmp_path: Path) -> Loads:
 
 
 def is_kept(connection: http.client.HTTPConnection) -> bool:
+    eventlet.sleep(2 * balance._LOOKS_EVERY_S)
     connection.request("GET", "/healthz")
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (200, b'{"status": "ok"}')
