@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 
 _DRAINS = 2  # RPC, then HTTP, each up to shutdown_timeout_s
 _SPARE_S = 10
+_STARTED_WITHIN_S = 5
 
 
 def load(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -87,18 +88,32 @@ def serve(
     check_catalogue(settings)
     runner = ServiceRunner({**config, PLACE_KEY: place})
     runner.add_service(ImageService)
-    _on_signals(runner.stop, at_most_s=drained_within_s(settings))
+    has_started, is_wanted = eventlet.event.Event(), True
+
+    def stop() -> None:
+        nonlocal is_wanted
+        is_wanted = False
+        # Nameko cannot stop what is still being set up. What then does not start in time waits for
+        # a broker that has gone since it was checked, and can be stopped.
+        has_started.wait(_STARTED_WITHIN_S)
+        runner.stop()
+
+    _on_signals(stop, at_most_s=drained_within_s(settings))
     profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
     profiling.install(profiler, _log.warning)
     try:
         runner.start()
     except ImageServiceError as exc:
         raise StartError(f"{exc} Cause: {exc.__cause__ or 'none given'}") from exc
-    _log.info(
-        "image_service is ready: RPC on %s, HTTP on %s", broker_name(config), settings.url_prefix
-    )
-    ready()
-    systemd.tell_ready()
+    has_started.send()
+    if is_wanted:
+        _log.info(
+            "image_service is ready: RPC on %s, HTTP on %s",
+            broker_name(config),
+            settings.url_prefix,
+        )
+        ready()
+        systemd.tell_ready()
     runner.wait()
 
 

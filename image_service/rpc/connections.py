@@ -15,7 +15,7 @@ import eventlet
 from amqp import spec
 from kombu import Connection
 from nameko.constants import DEFAULT_HEARTBEAT, HEARTBEAT_CONFIG_KEY
-from nameko.messaging import QueueConsumer
+from nameko.messaging import QueueConsumer, QueueConsumerStopped
 
 from ..amqp_connection import LeavesHungHosts, described
 from ..dependencies import Core
@@ -73,7 +73,7 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         read_ahead(channel.connection.transport)
         channel.Message = PlainMessage
         channel.auto_decode = False  # bodies stay bytes: their size is checked first
-        for provider in self._providers:
+        for provider in tuple(self._providers):  # a stop may take them away meanwhile
             self._consumed_lanes.add(provider)
             provider.declare(channel)
             on_message = functools.partial(self.take, provider)
@@ -258,6 +258,8 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
                 self._gt.wait()
                 return
         self._gt.kill()
+        if not self._consumers_ready.ready():  # start() waits for it
+            self._consumers_ready.send_exception(QueueConsumerStopped())
 
 
 class LightConnection(LaneConnection):

@@ -65,8 +65,8 @@ class Lane(RpcConsumer):
         queue = self.queue(channel)
         queue.declare()
         self._known = frozenset(provider.method_name for provider in self._providers)
-        for provider in self._providers:
-            queue.bind_to(exchange, routing_key=f"{service}.{provider.method_name}")
+        for method in self._known:
+            queue.bind_to(exchange, routing_key=f"{service}.{method}")
         queue.unbind_from(exchange, routing_key=f"{service}.*")
 
     @property

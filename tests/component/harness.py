@@ -227,6 +227,11 @@ class Cable:
             self.uri += f"/{self._target.virtual_host}"
         self._thread = eventlet.spawn(self._accept)
 
+    @property
+    def is_used(self) -> bool:
+        """Whether anybody has connected."""
+        return bool(self._ends)
+
     def cut(self) -> None:
         """End every connection and take no further ones."""
         self._thread.kill()

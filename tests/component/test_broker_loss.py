@@ -119,6 +119,18 @@ def test_a_broker_that_is_down_does_not_hold_up_the_stop(
     assert_stops_soon(far_service)
 
 
+def test_a_stop_ends_a_start_that_waits_for_the_broker(
+    broker_uri: str, cable: Cable, tmp_path: Path, new_store: Callable[[], dict[str, Any]]
+) -> None:
+    cable.is_stalled = True
+    service = Service(cable.uri, tmp_path / "uploads", **new_store())
+    starting = eventlet.spawn(service.start)
+    wait_until(lambda: cable.is_used)
+    assert_stops_soon(service)
+    with eventlet.Timeout(5):
+        starting.wait()
+
+
 def test_a_broker_lost_during_the_stop_does_not_hold_it_up(
     far_service: Service, cable: Cable
 ) -> None:

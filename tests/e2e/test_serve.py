@@ -24,6 +24,7 @@ from scripts.paths import ROOT
 from tests.component.pictures import noise
 from tests.conftest import QUEUES
 from tests.e2e.processes import Site, last_json, shell_script, stop
+from tests.e2e.several import until
 
 FAILS_WITHIN_S = 10
 PHOTOS = sorted(p for p in (ROOT / "examples/photos").glob("*") if p.suffix in (".jpg", ".png"))
@@ -61,6 +62,23 @@ def test_it_starts_says_so_and_stops_cleanly(site: Site, number: int) -> None:
     assert "Warning" not in site.words()
     assert not psutil.wait_procs(children, timeout=5)[1]
     assert not list((site.uploads / ".tmp").iterdir())
+
+
+@pytest.mark.parametrize("later_s", [0.0, 0.15, 0.3, 0.45])
+def test_a_stop_while_it_starts_is_as_clean(site: Site, later_s: float) -> None:
+    process = site.start()
+    try:
+        until(lambda: "starting services" in site.words())
+        time.sleep(later_s)
+        started = time.monotonic()
+        assert stop(process) == 0
+        assert time.monotonic() - started < 5
+        assert "stopping: finishing" in site.words()
+        assert "Traceback" not in site.words()
+        assert not list((site.uploads / ".tmp").iterdir())
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_systemd_hears_when_it_is_ready(site: Site, tmp_path: Path) -> None:
