@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import threading
@@ -16,6 +15,7 @@ import pytest
 
 from image_service import native
 from image_service.imaging.engine import PooledEngine
+from image_service.places import PLACE_KEY, Place
 from image_service.rpc.connections import LaneConnection
 from tests.component.harness import (
     EXCHANGE,
@@ -117,14 +117,22 @@ def test_light_calls_that_wait_for_a_worker_hold_up_no_others(
     assert {each.wait()["error"]["code"] for each in waiting} == {"invalid_image_id"}
 
 
+def lanes_of(service: Service) -> dict[str, Any]:
+    return {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
+
+
+def consumers_of(service: Service) -> list[Any]:
+    lanes = lanes_of(service)
+    of_both = [lanes[name]._consumers.values() for name in ("calls", "transfers")]
+    return [one for of_lane in of_both for of_queue in of_lane for one in of_queue]
+
+
 def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Service) -> None:
-    lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
+    lanes = lanes_of(service)
     assert {name: lane.prefetch_count for name, lane in lanes.items()} == {
         "calls": 5, "transfers": UPLOADS,
     }  # fmt: skip
-    both = (lanes["calls"], lanes["transfers"])
-    of_lanes = [some for lane in both for some in lane._consumers.values()]
-    consumers = list(itertools.chain.from_iterable(of_lanes))
+    consumers = consumers_of(service)
     assert len({id(one.channel.connection) for one in consumers}) == 2
     taken = [(queue.name, queue.consumer_arguments) for one in consumers for queue in one.queues]
     # Another process that has nothing to do comes before what would wait in this one.
@@ -133,9 +141,19 @@ def test_each_lane_has_its_queue_its_connection_and_its_prefetch(service: Servic
     assert service.app.broker.consuming == {"calls": True, "transfers": True}
 
 
+def test_the_second_process_on_two_cores_is_left_calls_but_no_pictures(
+    make_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("image_service.places.core_count", lambda: 2)
+    service = make_service(upload_concurrency=8, **{PLACE_KEY: Place(1, 2)})
+    queues = [queue for one in consumers_of(service) for queue in one.queues]
+    priorities = [queue.consumer_arguments["x-priority"] for queue in queues]
+    # Calls: after the first's one, before what would wait in it. Pictures: when that is full.
+    assert priorities == [-1, -1000, -2001, -3000]
+
+
 def test_uploads_never_take_all_workers(make_service: Callable[..., Service]) -> None:
-    service = make_service(upload_concurrency=16, max_workers=4)
-    lanes = {e.lane_name: e for e in service.container.extensions if hasattr(e, "lane_name")}
+    lanes = lanes_of(make_service(upload_concurrency=16, max_workers=4))
     assert lanes["transfers"].prefetch_count == 3
     assert lanes["calls"].prefetch_count >= 1
 
