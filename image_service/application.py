@@ -94,7 +94,7 @@ class Application:
         traced = self.tracing.traced
         self._pool = self._create_pool()
         engine = PooledEngine(self._pool)
-        self._cache = _cache_of(settings)
+        self._cache = self._create_cache()
         self._render_pool = self._create_render_pool()
         renderer = MeteredRenderer(
             PooledRenderer(
@@ -333,6 +333,15 @@ class Application:
             watch=PoolMeter(self.meters, "uploads", REASONS),
         )
 
+    def _create_cache(self) -> LocalVariants | SharedVariants:
+        settings, backends = self.settings, self._backends
+        here = LocalVariants(
+            settings.cache_path,
+            max_bytes=settings.cache_bytes,
+            max_wait_s=settings.render_timeout_s,
+        )
+        return share_variants(settings, here, backends.turns if backends.where.is_shared else None)
+
 
 def _tell_of_the_move(settings: Settings) -> None:
     target, source = settings.places
@@ -342,15 +351,6 @@ def _tell_of_the_move(settings: Settings) -> None:
         target,
         "; url_redirect waits for that" if settings.url_redirect else "",
     )
-
-
-def _cache_of(settings: Settings) -> LocalVariants | SharedVariants:
-    here = LocalVariants(
-        settings.cache_path,
-        max_bytes=settings.cache_bytes,
-        max_wait_s=settings.render_timeout_s,
-    )
-    return share_variants(settings, here)
 
 
 def _numbers_of(place: Place) -> Numbers:

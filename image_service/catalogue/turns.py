@@ -58,7 +58,7 @@ class SqlTurns:
         return is_ours
 
     def leave(self, name: str) -> None:
-        """Let others have a turn at once, or where the database is away, once it runs out."""
+        """See Turns.leave."""
         self._forget(turns.c.name == name)
 
     def give_up(self) -> None:

@@ -16,5 +16,8 @@ class Turns(Protocol):
         Yields: False if another one has it. Raises: StorageUnavailable.
         """
 
+    def leave(self, name: str) -> None:
+        """Leave a turn to others at once; where the database is away, once its time is over."""
+
     def give_up(self) -> None:
         """Leave every turn of this process to others at once."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import xxhash
 
+from image_service.domain.once import Turns
 from image_service.errors import StorageUnavailable
+from image_service.native import threading, time
 from image_service.storage import LocalVariants
 from image_service.storage.s3 import Bucket
 from image_service.storage.s3.variants import SharedVariants
+from tests.contracts.adapters import PostgresCatalogues
 from tests.s3 import FaultyLine, S3Server
 
 IMAGE = "img_1700000000000_abcdefghij0123456789"
@@ -36,15 +42,45 @@ def machine(tmp_path: Path, bucket: Bucket) -> Iterator[Machine]:
     """Make a machine with a folder of its own."""
     made: list[SharedVariants] = []
 
-    def make(max_bytes: int = 100_000, through: Bucket = bucket) -> SharedVariants:
+    def make(
+        max_bytes: int = 100_000,
+        through: Bucket = bucket,
+        turns: Turns | None = None,
+        max_wait_s: float = 30.0,
+    ) -> SharedVariants:
         near = LocalVariants(tmp_path / f"machine {len(made)}", max_bytes=max_bytes)
-        made.append(SharedVariants(near, through))
+        made.append(SharedVariants(near, through, turns, max_wait_s=max_wait_s))
         made[-1].prepare()
         return made[-1]
 
     yield make
     for each in made:
         each.close()
+
+
+@pytest.fixture
+def databases(postgres_server: Any) -> Iterator[PostgresCatalogues]:
+    """Processes on one database."""
+    made = PostgresCatalogues(postgres_server)
+    yield made
+    made.stop()
+
+
+def turns_of(databases: PostgresCatalogues) -> Turns:
+    """One more process of them."""
+    turns: Turns = databases.start().database.turns
+    return turns
+
+
+def made_by(machine: SharedVariants, log: list[str], takes_s: float = 0.0) -> None:
+    """Make a variant as Variants.make() does, and note how it came."""
+    with machine.only_one(IMAGE, "a1"):
+        if machine.has(IMAGE, "a1") or machine.fetch(IMAGE, "a1"):
+            log.append("fetched")
+            return
+        time.sleep(takes_s)
+        machine.put(IMAGE, "a1", b"a variant", made_s=MADE_S)
+        log.append("made")
 
 
 def keys(bucket: Bucket) -> list[str]:
@@ -122,3 +158,74 @@ def test_while_the_bucket_is_away_a_machine_is_on_its_own_and_does_not_wait(
             one.purge(IMAGE)
     finally:
         line.close()
+
+
+def test_one_machine_of_several_makes_it_and_the_others_wait_for_that(
+    machine: Machine, databases: PostgresCatalogues
+) -> None:
+    machines = [machine(turns=turns_of(databases)) for _ in range(3)]
+    log: list[str] = []
+    threads = [threading.Thread(target=made_by, args=(each, log, 0.5)) for each in machines]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(timeout=20)
+    assert log == ["made", "fetched", "fetched"]
+    # It is nobody's turn any more.
+    started_s = time.monotonic()
+    with machine(turns=turns_of(databases)).only_one(IMAGE, "a2"):
+        pass
+    with machine(turns=turns_of(databases)).only_one(IMAGE, "a2"):
+        assert time.monotonic() - started_s < 3
+
+
+def test_a_machine_that_hangs_or_has_died_is_not_waited_for_without_end(
+    machine: Machine, databases: PostgresCatalogues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("image_service.storage.s3.variants._TURN_TTL_S", 1.0)
+    log: list[str] = []
+    with machine(turns=turns_of(databases)).only_one(IMAGE, "a1"):
+        made_by(machine(turns=turns_of(databases), max_wait_s=0.3), log)
+    assert log == ["made"]
+    died = turns_of(databases)
+    with died.take(f"v{xxhash.xxh3_128_hexdigest(f'{OTHER}/a1'.encode())}", 1.0):
+        pass
+    started_s = time.monotonic()
+    with machine(turns=turns_of(databases)).only_one(OTHER, "a1"):
+        assert 0.5 < time.monotonic() - started_s < 10
+
+
+def test_while_the_database_is_away_it_is_made_and_the_database_left_alone(
+    machine: Machine,
+) -> None:
+    asked: list[str] = []
+
+    class Away:
+        def take(self, name: str, ttl_s: float) -> AbstractContextManager[bool]:
+            asked.append(name)
+            raise StorageUnavailable("no connection")
+
+        def leave(self, name: str) -> None:
+            raise AssertionError(name)
+
+        def give_up(self) -> None:
+            """Nothing was taken."""
+
+    one, log = machine(turns=Away()), []
+    made_by(one, log)
+    with one.only_one(OTHER, "a1"):
+        pass
+    assert (log, len(asked)) == (["made"], 1)
+
+
+def test_what_goes_wrong_in_the_making_is_told_and_leaves_the_turn_to_the_next(
+    machine: Machine, databases: PostgresCatalogues
+) -> None:
+    one = machine(turns=turns_of(databases))
+    with pytest.raises(StorageUnavailable, match="the original"), one.only_one(IMAGE, "a1"):
+        raise StorageUnavailable("the original")
+    log: list[str] = []
+    started_s = time.monotonic()
+    made_by(machine(turns=turns_of(databases)), log)
+    assert log == ["made"]
+    assert time.monotonic() - started_s < 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import secrets
 import threading
 import time
 import urllib.error
@@ -14,13 +15,17 @@ import pytest
 from PIL import Image
 
 from image_service.urls import VariantUrls
+from scripts import postgres
 from scripts.paths import ROOT
 from scripts.rabbitmq import free_ports
+from tests.contracts.adapters import PostgresCatalogues
 from tests.e2e.processes import Site
 from tests.e2e.test_serve import delete_queues
+from tests.s3 import S3Server
 
 PHOTO = ROOT / "examples" / "photos" / "rocket.jpg"
 KEY, SALT = "736563726574", "68656c6c6f"
+MADE = "image_service_renders_total{"
 
 
 @pytest.fixture
@@ -65,6 +70,54 @@ def wait_until_ready(port: int) -> None:
         time.sleep(0.05)
 
 
+def urls_at(ports: list[int], image_id: str) -> list[str]:
+    """Return the addresses of one variant, at each port."""
+    of_ports = [VariantUrls(f"http://localhost:{port}", key=KEY, salt=SALT) for port in ports]
+    options = "rs:fill:300:200/g:sm"
+    return [urls.variant(image_id, options, extension="avif") for urls in of_ports]
+
+
+def rendered(port: int) -> int:
+    """Return how many variants a process has made."""
+    with urllib.request.urlopen(f"http://localhost:{port}/metrics", timeout=5) as answer:
+        lines = answer.read().decode().splitlines()
+    numbers = [line.rpartition(" ")[2] for line in lines if line.startswith(MADE)]
+    return sum(int(float(number)) for number in numbers)
+
+
+def test_a_page_is_served_by_two_machines_that_have_their_variants_in_common(
+    site: Site, s3_server: S3Server, postgres_server: postgres.Server, tmp_path: Path
+) -> None:
+    """They make a variant once, whichever is asked."""
+    name, database = secrets.token_hex(6), PostgresCatalogues(postgres_server, is_empty=True)
+    other = Site(tmp_path / "other", site.uri)
+    common = {
+        f"IMAGE_SERVICE_{key.upper()}": str(value)
+        for key, value in {
+            **s3_server.settings(f"{name}/originals"),
+            "s3_variants": s3_server.place(f"{name}/variants"),
+            "catalogue_url": database.url,
+            "signing_keys": f"{KEY}:{SALT}",
+        }.items()
+    }
+    try:
+        with site.running(**common), other.running(**common):
+            with site.rpc() as rpc:
+                image_id = rpc.upload_image(PHOTO.read_bytes(), PHOTO.name)["imageId"]
+            ports = [site.port, other.port]
+            answers = Answers(urls_at(ports, image_id) * 15)
+            assert len(answers.bodies) == 30
+            assert len(set(answers.bodies)) == len(set(answers.etags)) == 1
+            assert sorted(map(rendered, ports)) == [0, 1]
+            for each in (site, other):
+                assert len(list((each.uploads / ".cache").rglob(f"{image_id}/*"))) == 1
+            with site.rpc() as rpc:
+                assert rpc.delete_image(image_id)["success"]
+            assert [status(url) for url in urls_at(ports, image_id)] == [404, 404]
+    finally:
+        database.stop()
+
+
 def test_a_page_is_served_by_two_processes_of_one_machine(site: Site) -> None:
     """They make a variant once, and a deletion at the one is seen at the other."""
     other_port = free_ports(1)[0]
@@ -73,14 +126,7 @@ def test_a_page_is_served_by_two_processes_of_one_machine(site: Site) -> None:
         wait_until_ready(other_port)
         with site.rpc() as rpc:
             image_id = rpc.upload_image(PHOTO.read_bytes(), PHOTO.name)["imageId"]
-        here, there = (
-            VariantUrls(f"http://localhost:{port}", key=KEY, salt=SALT)
-            for port in (site.port, other_port)
-        )
-        urls = [
-            urls.variant(image_id, "rs:fill:300:200/g:sm", extension="avif")
-            for urls in (here, there)
-        ]
+        urls = urls_at([site.port, other_port], image_id)
         answers = Answers(urls * 15)
         assert len(answers.bodies) == 30
         assert len(set(answers.bodies)) == len(set(answers.etags)) == 1

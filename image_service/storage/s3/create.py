@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...domain.bucket_url import BucketUrl
+from ...domain.once import Turns
 from ...domain.ports import Journal
 from ...settings import Settings
 from ..marks import Marks
@@ -36,12 +37,18 @@ def create_s3_store(settings: Settings, journal: Journal, place: str = "") -> S3
     )
 
 
-def share_variants(settings: Settings, near: LocalVariants) -> LocalVariants | SharedVariants:
-    """Return variants that are in a bucket, too, where the settings name one."""
+def share_variants(
+    settings: Settings, near: LocalVariants, turns: Turns | None
+) -> LocalVariants | SharedVariants:
+    """Return variants that are in a bucket, too, where the settings name one.
+
+    Args: turns: of all machines that may use it, None for one machine.
+    """
     if not settings.s3_variants:
         return near
     access = replace(Access.of(settings), timeout_s=min(LONGEST_WAIT_S, settings.s3_timeout_s))
-    return SharedVariants(near, Bucket(BucketUrl.parse(settings.s3_variants), access))
+    bucket = Bucket(BucketUrl.parse(settings.s3_variants), access)
+    return SharedVariants(near, bucket, turns, max_wait_s=settings.render_timeout_s)
 
 
 def open_bucket(settings: Settings) -> Bucket:

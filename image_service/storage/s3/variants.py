@@ -2,25 +2,26 @@
 
 {prefix}{imageId}/{name}   a variant's file; when it was made, among its metadata
 
-Each machine's own folder comes first, and what is taken from the bucket is kept there. The bucket
-may lose all of it at any time, and be away: then everybody makes what is asked for. How long it is
-kept there is for the bucket to say (a lifecycle rule); what is of deleted images goes at once, and
-what a process that died in between has left, by and by.
+Each machine's own folder comes first, and what is taken from the bucket is kept there. Of machines
+that have a database in common one makes a variant, and the others wait for it. The bucket may lose
+all of it at any time, and be away: then everybody makes what is asked for. How long it is kept is
+for the bucket to say (a lifecycle rule); what is of deleted images goes at once, and what a process
+that died in between has left, by and by.
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager
 
 import xxhash
 
 from ...domain.image import image_id_of
+from ...domain.once import Turns
 from ...domain.variant_ports import KeptVariant, VariantUsage
 from ...errors import StorageFull, StorageUnavailable
+from ...native import time
 from ..variants import LocalVariants
 from .bucket import Bucket
 
@@ -30,16 +31,32 @@ LONGEST_WAIT_S = 3.0
 _MADE, _CHECK = "made", "xxh3"
 _LEFT_ALONE_S = 10.0
 _SWEPT_AT_ONCE = 1000
+# Others wait for a machine that has died in the middle of it.
+_TURN_TTL_S = 5.0
+_TURN_POLL_S = 0.05
 
 
 class SharedVariants:
     """A VariantStore in a folder of this machine, and in a bucket that others use, too."""
 
-    def __init__(self, near: LocalVariants, bucket: Bucket) -> None:
-        """Args: bucket: one that answers or fails within LONGEST_WAIT_S."""
+    def __init__(
+        self,
+        near: LocalVariants,
+        bucket: Bucket,
+        turns: Turns | None = None,
+        *,
+        max_wait_s: float = 30.0,
+    ) -> None:
+        """Args:
+        bucket: one that answers or fails within LONGEST_WAIT_S.
+        turns: of all machines that use it, None for one machine.
+        max_wait_s: how long one machine may keep others waiting that want the same variant.
+        """
         self._near = near
         self._bucket = bucket
-        self._asked_again_s = 0.0
+        self._turns = turns
+        self._max_wait_s = max_wait_s
+        self._asked_again_s = self._turn_asked_again_s = 0.0
         self._swept_up_to = ""
 
     def prepare(self) -> None:
@@ -81,9 +98,35 @@ class SharedVariants:
                 notes = {_MADE: str(made_s), _CHECK: xxhash.xxh3_64_hexdigest(data)}
                 self._bucket.put(_key(image_id, name), data, notes)
 
-    def only_one(self, image_id: str, name: str) -> AbstractContextManager[None]:
-        """See VariantStore.only_one: on this machine."""
-        return self._near.only_one(image_id, name)
+    @contextlib.contextmanager
+    def only_one(self, image_id: str, name: str) -> Iterator[None]:
+        """See VariantStore.only_one: of this machine's one, then of all machines' one."""
+        with self._near.only_one(image_id, name), contextlib.ExitStack() as turn:
+            is_there = self._turns is None or self.fetch(image_id, name)
+            # What cannot be handed on is not waited for either.
+            if self._turns and not is_there and time.monotonic() >= self._asked_again_s:
+                self._wait_for_turn(self._turns, _key(image_id, name), turn)
+            yield
+
+    def _wait_for_turn(self, turns: Turns, key: str, turn: contextlib.ExitStack) -> None:
+        """Have the turn of making a variant, or wait no longer than others may take for it.
+
+        Args: turn: what ends it.
+        """
+        name = f"v{xxhash.xxh3_128_hexdigest(key.encode())}"
+        started_s = time.monotonic()
+        while self._turn_asked_again_s <= time.monotonic() < started_s + self._max_wait_s:
+            with contextlib.ExitStack() as taken:
+                try:
+                    is_ours = taken.enter_context(turns.take(name, _TURN_TTL_S))
+                except StorageUnavailable:  # made twice is better than not at all
+                    self._turn_asked_again_s = time.monotonic() + _LEFT_ALONE_S
+                    return
+                if is_ours:
+                    turn.callback(turns.leave, name)
+                    turn.push(taken.pop_all())
+                    return
+            time.sleep(_TURN_POLL_S)
 
     def purge(self, image_id: str) -> None:
         """See VariantStore.purge. Raises: StorageUnavailable where the bucket may have some."""
