@@ -37,6 +37,7 @@ from .errors import (
 from .removals import Owed, discard, request_key
 
 _RANDOM_BYTES = 24
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -111,11 +112,15 @@ class Additions:
         delivery = delivery or Delivery()
         owner = arguments.owner(delivery.owner)
         upload = _Upload(data, checked_name, checked_tags, checked_attributes, owner, delivery)
-        try:
-            self._raise_if_done(upload)
-            return self._add_once(upload, key) if key else self._add(upload)
-        except DuplicateRequest as duplicate:
-            return duplicate.image
+        for _ in range(_TRIES):
+            try:
+                self._raise_if_done(upload)
+                return self._add_once(upload, key) if key else self._add(upload)
+            except DuplicateRequest as duplicate:
+                # Who stored it may not know whether it was committed, and be about to undo it.
+                if self._catalogue.vouch_for(duplicate.image.id):
+                    return duplicate.image
+        raise Busy("another delivery of this upload is being undone")
 
     def _add_once(self, upload: _Upload, key: str) -> Image:
         request = RequestKey(key, self._clock.now_ms(), hashlib.sha256(upload.data).digest())
@@ -223,8 +228,10 @@ class Additions:
         self._owed.attempt(functools.partial(self._withdraw, image))
 
     def _withdraw(self, image: Image) -> None:
-        self._catalogue.withdraw(image)
-        discard(self._store, image.blob_name)
+        if self._catalogue.withdraw(image):
+            discard(self._store, image.blob_name)
+        else:  # it was committed, and the same upload has come again meanwhile, and was answered
+            self._store.settle(image.blob_name)
 
     def _raise_if_done(self, upload: _Upload) -> None:
         """Spare a redelivered upload its work if the first delivery was carried out."""

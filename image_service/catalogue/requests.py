@@ -20,6 +20,10 @@ _INSERT_IF_NEW = {
 }
 
 
+# In the place of a request's holder, once it has ended and somebody else was told of its image.
+_VOUCHED = "vouched"
+
+
 def find(connection: sa.Connection, request: RequestKey) -> Image | None:
     """Return the image of a request that has ended, None if it never came or is in flight."""
     row = _row(connection, request)
@@ -98,6 +102,18 @@ def abandon(connection: sa.Connection, request: RequestKey, *, holder: str) -> N
         # A commit that nobody answered may be on its way: the same key waits for its end.
         connection.execute(_INSERT_IF_NEW["postgresql"], {**new, "holder": holder})
     connection.execute(sa.delete(requests).where(mine))
+
+
+def vouch_for(connection: sa.Connection, image_id: str) -> bool:
+    """See Catalogue.vouch_for."""
+    ended = sa.update(requests).where(requests.c.image_id == image_id)
+    return bool(connection.execute(ended, {"holder": _VOUCHED}).rowcount)
+
+
+def is_vouched_for(connection: sa.Connection, image_id: str) -> bool:
+    """Tell whether somebody was told of an image; nobody is until this transaction has ended."""
+    ended = sa.select(requests.c.holder).where(requests.c.image_id == image_id)
+    return _VOUCHED in connection.scalars(ended.with_for_update()).all()
 
 
 def forget_image(connection: sa.Connection, image_id: str) -> None:

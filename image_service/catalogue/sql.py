@@ -231,18 +231,25 @@ class SqlCatalogue(SqlListings):
         )
         return self._read(functools.partial(_images, statement=old))
 
-    def withdraw(self, image: Image) -> None:
+    def withdraw(self, image: Image) -> bool:
         """See Catalogue.withdraw."""
 
-        def work(connection: sa.Connection) -> None:
+        def work(connection: sa.Connection) -> bool:
             in_flight.wait_for(connection, to_row(image))
+            if requests.is_vouched_for(connection, image.id):
+                return False
             added = _find(connection, image.id, to_change=True)
             if added:
                 moves.delete(connection, image)
             self._events.withdraw(connection, to_row(added) if added else None)
             requests.forget_image(connection, image.id)
+            return True
 
-        self._write_on_full_disk(work)
+        return self._write_on_full_disk(work)
+
+    def vouch_for(self, image_id: str) -> bool:
+        """See Catalogue.vouch_for."""
+        return self._write_on_full_disk(functools.partial(requests.vouch_for, image_id=image_id))
 
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
         """See Catalogue.find_similar."""

@@ -154,7 +154,7 @@ requests = sa.Table(
     sa.Column("created_ms", sa.BigInteger, nullable=False),
     # SHA-256 of the bytes the request carried; empty when it carried none.
     sa.Column("digest", sa.LargeBinary(32), nullable=False),
-    # The lease of the process at work on it; null once it has ended.
+    # The lease of the process at work on it. Once it has ended null, or "vouched": see requests.
     sa.Column("holder", sa.String(64)),
     # The image as it was when the request ended; null while it is in flight.
     sa.Column("image_id", sa.String(50)),

@@ -362,8 +362,17 @@ class Catalogue(Listings, Protocol):
         Those in the trash do not count; of several with the same bytes the oldest is told.
         """
 
-    def withdraw(self, image: Image) -> None:
-        """Undo add(), its requests included, as if it had never been."""
+    def withdraw(self, image: Image) -> bool:
+        """Undo add(), its requests included, as if it had never been.
+
+        Returns: False where somebody has vouched for the image: it stays.
+        """
+
+    def vouch_for(self, image_id: str) -> bool:
+        """See to it that an image that a request ended with is not withdrawn any more.
+
+        Returns: False where it was. One that was removed since is vouched for, too.
+        """
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""

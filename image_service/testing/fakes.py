@@ -55,6 +55,7 @@ class _Asked:
     request: RequestKey
     holder: int
     image: Image | None = None
+    is_vouched_for: bool = False
 
 
 @dataclass
@@ -193,12 +194,26 @@ class MemoryCatalogue:
             found |= dict.fromkeys(wanted & {image.sha256, image.sent_sha256}, image.id)
         return found
 
-    def withdraw(self, image: Image) -> None:
+    def withdraw(self, image: Image) -> bool:
         """See Catalogue.withdraw."""
+        ended = self._ended_with(image.id)
+        if any(asked.is_vouched_for for asked in ended.values()):
+            return False
         self.records.images.pop(image.id, None)
-        for key, asked in list(self.records.requests.items()):
-            if asked.image and asked.image.id == image.id:
-                del self.records.requests[key]
+        for key in ended:
+            del self.records.requests[key]
+        return True
+
+    def vouch_for(self, image_id: str) -> bool:
+        """See Catalogue.vouch_for."""
+        ended = self._ended_with(image_id).values()
+        for asked in ended:
+            asked.is_vouched_for = True
+        return bool(ended)
+
+    def _ended_with(self, image_id: str) -> dict[str, _Asked]:
+        requests = self.records.requests.items()
+        return {key: each for key, each in requests if each.image and each.image.id == image_id}
 
     def page(self, query: ListQuery) -> Page:
         """See Catalogue.page."""

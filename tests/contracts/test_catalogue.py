@@ -405,13 +405,31 @@ def test_withdrawing_undoes_an_upload_with_its_requests(catalogue: Catalogue) ->
     catalogue.begin_request(asked("caller:a"))
     catalogue.add(image, [asked("caller:a"), asked("delivery:a")])
     catalogue.add(kept, [asked("caller:b")])
-    catalogue.withdraw(image)
+    assert catalogue.withdraw(image)
     assert catalogue.find_request(asked("caller:a")) is None
     assert catalogue.find_request(asked("delivery:a")) is None
     assert catalogue.find_request(asked("caller:b")) == kept
     assert ids(catalogue) == [kept.id]
     assert catalogue.totals()[Format.JPEG] == FormatTotals(1, 1000)
     catalogue.begin_request(asked("caller:a"))
+    assert not catalogue.vouch_for(image.id)
+
+
+def test_what_somebody_has_vouched_for_is_not_withdrawn(catalogues: Any) -> None:
+    mine, other = (catalogues.start().adapter for _ in range(2))
+    image, removed = new_image(), new_image()
+    mine.add(image, [asked("caller:a"), asked("delivery:a")])
+    mine.add(removed, [asked("caller:b")])
+    assert other.vouch_for(image.id)
+    assert other.vouch_for(image.id)
+    assert not mine.withdraw(image)
+    assert mine.get(image.id) == image
+    with pytest.raises(DuplicateRequest):
+        mine.begin_request(asked("caller:a"))
+    assert mine.find_request(asked("delivery:a")) == image
+    mine.remove(removed.id)
+    assert other.vouch_for(removed.id), "it was stored, and removed since"
+    assert not other.vouch_for(new_image().id)
 
 
 def test_a_removal_is_remembered_as_it_was(catalogue: Catalogue) -> None:

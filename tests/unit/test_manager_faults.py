@@ -202,3 +202,40 @@ def test_the_image_deleted_twice_at_once_is_deleted_once() -> None:
     with pytest.raises(ImageNotFound):
         world.manager.remove(image.id)
     world.assert_empty()
+
+
+@pytest.mark.parametrize("again", ["with its key", "delivered again"])
+def test_an_upload_that_was_acknowledged_meanwhile_is_not_undone_any_more(again: str) -> None:
+    """Its commit was carried out, nobody said so, and it could not be undone at once."""
+    world = World()
+    other = world.sibling()
+    set_faults(world.catalogue, {"add": "after", "withdraw": "before"})
+    key = {"idempotency_key": "k"} if again == "with its key" else {}
+    with pytest.raises(StorageUnavailable):
+        world.manager.add(PICTURE, "a.png", **key, delivery=Delivery("d"))
+    redelivered = Delivery("another" if key else "d", redelivered=not key)
+    image = other.manager.add(PICTURE, "a.png", **key, delivery=redelivered)
+    world.healed().manager.sweep()
+    for later in (world, other, world.killed_and_restarted()):
+        assert later.ids() == {image.id}
+        later.assert_in_step()
+    assert not world.disk.provisional
+
+
+def test_an_upload_that_is_undone_before_its_repetition_is_answered_is_stored_anew() -> None:
+    world = World()
+    other = world.sibling()
+    set_faults(world.catalogue, {"add": "after", "withdraw": "before"})
+    with pytest.raises(StorageUnavailable):
+        world.manager.add(PICTURE, "a.png", idempotency_key="k")
+    (first,) = world.ids()
+    vouch_for = other.catalogue._adapter.vouch_for
+
+    def too_late(image_id: str) -> bool:
+        world.healed().manager.sweep()
+        return bool(vouch_for(image_id))
+
+    other.catalogue._adapter.vouch_for = too_late
+    image = other.manager.add(PICTURE, "a.png", idempotency_key="k")
+    assert other.ids() == {image.id} != {first}
+    other.assert_in_step()
