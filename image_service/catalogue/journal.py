@@ -40,11 +40,8 @@ class SqlJournal:
 
         def work(connection: sa.Connection) -> None:
             self._holder.check(connection)
-            row = {"name": name, "holder": self._holder.id}
-            connection.execute(_INSERT[connection.dialect.name], row)
+            self.begin_within(connection, name)
 
-        with self._lock:
-            self._ended.discard(name)
         self._transactions.write(work)
 
     def end(self, name: str) -> None:
@@ -67,6 +64,13 @@ class SqlJournal:
         """See Journal.noted."""
         select = sa.select(provisional.c.name).distinct()
         return set(self._transactions.read(lambda connection: connection.scalars(select).all()))
+
+    def begin_within(self, connection: sa.Connection, name: str) -> None:
+        """Note a name in a transaction, one that has ended in another, too."""
+        with self._lock:
+            self._ended.discard(name)
+        row = {"name": name, "holder": self._holder.id}
+        connection.execute(_INSERT[connection.dialect.name], row)
 
     def check(self, connection: sa.Connection, name: str) -> None:
         """In a transaction, see to it that a name is this process's until that has ended.

@@ -241,6 +241,8 @@ class SqlCatalogue(SqlListings):
             added = _find(connection, image.id, to_change=True)
             if added:
                 moves.delete(connection, image)
+                if self._journal:  # its bytes are still to be removed, whatever becomes of us
+                    self._journal.begin_within(connection, image.blob_name)
             self._events.withdraw(connection, to_row(added) if added else None)
             requests.forget_image(connection, image.id)
             return True

@@ -206,6 +206,20 @@ def test_a_name_ends_with_the_commit_that_adds_its_image(databases: Any) -> None
     journal.end(image.blob_name)
 
 
+def test_what_is_withdrawn_is_left_to_others_until_its_bytes_are_removed(databases: Any) -> None:
+    one, two = databases.start(), databases.start()
+    catalogue, journal = with_journal(one)
+    image, removed = new_image(), new_image()
+    for each in (image, removed):
+        journal.begin(each.blob_name)
+        catalogue.add(each)
+        assert catalogue.withdraw(each)
+    assert journal.noted() == {image.blob_name, removed.blob_name}
+    journal.end(removed.blob_name)
+    one.kill()
+    until(lambda: journal_of(two).left_over() == [image.blob_name])
+
+
 def test_what_others_may_clear_up_is_not_added_any_more(databases: Any) -> None:
     one, two = databases.start(), databases.start()
     catalogue, journal = with_journal(one)
