@@ -76,6 +76,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain; a second signal ends it at once.
 
+    Below a supervisor it does not: that has another way, and may say twice that it is to drain.
     Args: place: where this process stands; ready: called once it serves.
     Raises: StartError before anything is served.
     """
@@ -98,7 +99,8 @@ def serve(
         has_started.wait(_STARTED_WITHIN_S)
         runner.stop()
 
-    _on_signals(stop, at_most_s=drained_within_s(settings))
+    within_s = drained_within_s(settings)
+    _on_signals(stop, at_most_s=within_s, is_patient=not place.is_alone)
     profiler = profiling.Profiler(settings.state_path / "profiles", _log.info)
     profiling.install(profiler, _log.warning)
     try:
@@ -178,8 +180,10 @@ def check_catalogue(settings: Settings) -> None:
         raise StartError(f"{exc.args[0]}. Check IMAGE_SERVICE_CATALOGUE_URL.") from exc
 
 
-def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:
+def _on_signals(stop: Callable[[], None], *, at_most_s: float, is_patient: bool = False) -> None:
     """Call stop in a green thread on the first signal, end the process on the second.
+
+    Args: is_patient: not on the second either.
 
     It is also ended when stopping takes longer than at_most_s: a native thread may hang on a disk,
     and is waited for when the hub is gone. So neither needs the hub.
@@ -208,10 +212,11 @@ def _on_signals(stop: Callable[[], None], *, at_most_s: float) -> None:
     signals = itertools.count()
 
     def handler(signum: int, frame: object) -> None:  # noqa: ARG001
-        if next(signals):
+        if not next(signals):
+            last_resort.start()
+            write(write_fd, b"!")
+        elif not is_patient:
             end()
-        last_resort.start()
-        write(write_fd, b"!")
 
     eventlet.spawn_n(wait)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -252,10 +253,34 @@ def test_sigterm_drains_all_and_a_second_signal_ends_at_once(site: Site) -> None
         until(lambda: not living(whole), timeout_s=15)
 
 
+def test_sigterm_cuts_nothing_off_that_a_renewal_lets_finish(site: Site) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    body = head + noise(50) + b"\r\n--x--\r\n"
+    with two(site) as process, contextlib.closing(connection_to(site)) as connection:
+        connection.putrequest("POST", "/images")
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Content-Type", "multipart/form-data; boundary=x")
+        connection.endheaders(body[:200])
+        until(lambda: told(site)("http_in_progress") >= 2)
+        process.send_signal(signal.SIGHUP)
+        until(lambda: "stopping: finishing what" in site.words())
+        process.send_signal(signal.SIGTERM)
+        until(lambda: site.words().count("stopping: finishing what") == 3)
+        time.sleep(0.5)
+        connection.send(body[200:])
+        answer = connection.getresponse()
+        assert (answer.status, json.loads(answer.read())["success"]) == (201, True)
+        assert process.wait(timeout=30) == 0
+
+
+def connection_to(site: Site) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection("localhost", site.port, timeout=20)
+
+
 @contextlib.contextmanager
 def http_body_that_drips(site: Site) -> Iterator[None]:
     """An upload of which the end does not come: there is something to wait for."""
-    connection = http.client.HTTPConnection("localhost", site.port, timeout=20)
+    connection = connection_to(site)
     connection.putrequest("POST", "/images")
     connection.putheader("Content-Length", "5000")
     connection.putheader("Content-Type", "multipart/form-data; boundary=x")
