@@ -47,12 +47,16 @@ class Child:
         self._sock, theirs = socket.socketpair()
         with theirs:
             program = [sys.executable, "-m", "image_service", "serve"]
-            self._process = subprocess.Popen(
-                [*program, "--config", str(config_path), OPTION, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), place.listen_fd),
-                start_new_session=True,  # the terminal's Ctrl-C is for the supervisor
-            )
+            try:
+                self._process = subprocess.Popen(
+                    [*program, "--config", str(config_path), OPTION, str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(), place.listen_fd),
+                    start_new_session=True,  # the terminal's Ctrl-C is for the supervisor
+                )
+            except OSError:
+                self._sock.close()
+                raise
         message = json.dumps({"place": asdict(place), "config": text.decode("utf-8")}).encode()
         with contextlib.suppress(OSError):  # it has ended already
             self._sock.sendall(len(message).to_bytes(_LENGTH_BYTES, "big") + message)

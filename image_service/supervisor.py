@@ -12,8 +12,9 @@ import logging
 import os
 import signal
 import socket
+import string
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,10 +73,6 @@ class _Slot:
     @property
     def is_served(self) -> bool:
         return self.child is not None and self.child.is_alive
-
-    @property
-    def next_letter(self) -> str:
-        return "b" if self.child and self.child.place.letter == "a" else "a"
 
     def ended(self) -> None:
         """Note that its process has ended by itself; one that lived long starts a new count."""
@@ -183,10 +180,14 @@ class Supervisor:
 
     def _start(self, slot: _Slot, plan: Plan) -> bool:
         """Put a new process into a slot, once it serves; return whether it does."""
-        place = Place(
-            slot.number, plan.of, slot.next_letter, str(self._folder.path), plan.listening.fileno()
-        )
-        child = Child(place, plan.text, plan.config_path)
+        letter = _letter_for(slot.number, [child.place for child in self._living])
+        fd = plan.listening.fileno()
+        place = Place(slot.number, plan.of, letter, str(self._folder.path), fd)
+        try:
+            child = Child(place, plan.text, plan.config_path)
+        except OSError as exc:  # no memory, no process ids: others may leave some
+            _log.error("process %s cannot be started: %s", place.log_name, exc.strerror)
+            return False
         self._living.add(child)
         eventlet.spawn_n(self._reap, child)
         is_ready = child.wait_until_ready(_START_TIMEOUT_S)
@@ -321,6 +322,12 @@ class _Wishes:
     def __iter__(self) -> Iterator[bytes]:
         while True:
             yield self._pipe.read(1)
+
+
+def _letter_for(number: int, living: Collection[Place]) -> str:
+    """Return what tells a new process from those of its number that have not ended yet."""
+    taken = {place.letter for place in living if place.number == number}
+    return next(letter for letter in string.ascii_lowercase if letter not in taken)
 
 
 def _told(code: int) -> str:

@@ -191,6 +191,17 @@ def test_a_killed_process_loses_nothing_acknowledged_and_is_replaced(site: Site)
     assert "ended by itself: signal SIGKILL" in site.words()
 
 
+def test_a_process_that_cannot_be_started_now_is_started_later(site: Site) -> None:
+    with two(site) as process:
+        supervisor, (_, second) = psutil.Process(process.pid), services(process.pid)
+        limits = supervisor.rlimit(psutil.RLIMIT_NOFILE)
+        supervisor.rlimit(psutil.RLIMIT_NOFILE, (3, limits[1]))
+        second.kill()
+        until(lambda: site.words().count("2 cannot be started: Too many open files") >= 2)
+        supervisor.rlimit(psutil.RLIMIT_NOFILE, limits)
+        until(lambda: replaced(process, second))
+
+
 def test_a_renewal_under_load_fails_nothing_and_reads_the_configuration_again(site: Site) -> None:
     with two(site) as process:
         before = services(process.pid)

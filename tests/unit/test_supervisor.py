@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from image_service.supervisor import _Slot
+from image_service.places import Place
+from image_service.supervisor import _letter_for, _Slot
 
 
 @pytest.fixture
@@ -42,5 +43,9 @@ def test_one_that_lived_for_a_minute_is_started_at_once(now: list[float]) -> Non
     assert slot.pause_s() == 0
 
 
-def test_a_new_process_has_another_letter_than_the_one_it_replaces() -> None:
-    assert _Slot(0).next_letter == "a"
+def test_a_new_process_has_another_letter_than_any_of_its_number_that_lives() -> None:
+    assert _letter_for(0, []) == "a"
+    assert _letter_for(0, [Place(0, 2, "a"), Place(1, 2, "b")]) == "b"
+    # One died just after it had replaced another, which still finishes.
+    assert _letter_for(1, [Place(0, 2, "b"), Place(1, 2, "a")]) == "b"
+    assert _letter_for(1, [Place(1, 2, "a"), Place(1, 2, "b")]) == "c"
