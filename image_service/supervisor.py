@@ -36,7 +36,9 @@ _log = logging.getLogger(__name__)
 RUN_FOLDER = "run"
 """Where in state_dir the processes of a supervisor keep their numbers."""
 
-_START_TIMEOUT_S = 60.0
+# A new version may have to change a large catalogue first, and would begin anew each time.
+_START_TIMEOUT_S = 3600.0
+_START_TOLD_EVERY_S = 60.0
 _KILL_AFTER_S = 5.0  # beyond the time after which a process ends itself
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0
 _STABLE_S = 60.0
@@ -190,7 +192,7 @@ class Supervisor:
             return False
         self._living.add(child)
         eventlet.spawn_n(self._reap, child)
-        is_ready = child.wait_until_ready(_START_TIMEOUT_S)
+        is_ready = _wait_until_ready(child)
         if is_ready and not self._is_ending:
             slot.child, slot.since_s = child, time.monotonic()
             eventlet.spawn_n(self._watch, slot, child)
@@ -322,6 +324,17 @@ class _Wishes:
     def __iter__(self) -> Iterator[bytes]:
         while True:
             yield self._pipe.read(1)
+
+
+def _wait_until_ready(child: Child) -> bool:
+    """Return whether a process serves; it is told when that takes long."""
+    deadline_s = time.monotonic() + _START_TIMEOUT_S
+    while not (is_ready := child.wait_until_ready(_START_TOLD_EVERY_S)) and child.is_alive:
+        if time.monotonic() >= deadline_s:
+            break
+        name = child.place.log_name
+        _log.warning("process %s (%d) is still starting", name, child.pid)
+    return is_ready
 
 
 def _letter_for(number: int, living: Collection[Place]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
 
 from image_service.places import Place
-from image_service.supervisor import _letter_for, _Slot
+from image_service.supervisor import _letter_for, _Slot, _wait_until_ready
 
 
 @pytest.fixture
@@ -41,6 +42,37 @@ def test_one_that_lived_for_a_minute_is_started_at_once(now: list[float]) -> Non
     now[0] += 2
     slot.ended()
     assert slot.pause_s() == 0
+
+
+class Starting:
+    """A process that serves after so many minutes, or ends, or hangs."""
+
+    place, pid, is_alive = Place(1, 2, folder="/run"), 4711, True
+
+    def __init__(self, now: list[float], serves_after: float, ends_after: float = math.inf) -> None:
+        self._now, self._began_s = now, now[0]
+        self._serves_s, self._ends_s = serves_after * 60, ends_after * 60
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        until_s = min(self._serves_s, self._ends_s, self._now[0] - self._began_s + timeout_s)
+        self._now[0] = self._began_s + until_s
+        self.is_alive = until_s < self._ends_s
+        return until_s >= self._serves_s
+
+
+@pytest.mark.parametrize(
+    ("starting", "serves", "told"),
+    [((0.5,), True, 0), ((20,), True, 19), ((90, 2.5), False, 2), ((math.inf,), False, 59)],
+)
+def test_a_start_may_take_an_hour_and_that_is_told(
+    now: list[float],
+    starting: tuple[float, ...],
+    serves: bool,
+    told: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert _wait_until_ready(Starting(now, *starting)) is serves  # type: ignore[arg-type]
+    assert caplog.messages == ["process 2 (4711) is still starting"] * told
 
 
 def test_a_new_process_has_another_letter_than_any_of_its_number_that_lives() -> None:
