@@ -33,7 +33,7 @@ from .domain.variant_ports import VariantStore
 from .errors import (
     ImageDamaged,
 )
-from .removals import Owed, Removals, found
+from .removals import Owed, Removals, agreed_ms, found
 from .settings import Settings
 from .updates import Updates
 
@@ -278,7 +278,8 @@ class StorageManager:
         """Clear up after dead processes and forget old requests; return how many blobs went."""
         self._owed.retry()
         self._catalogue.keep_room()
-        self._catalogue.forget_requests(self._clock.now_ms() - self._idempotency_window_ms)
+        now_ms = agreed_ms(self._clock, self._catalogue)
+        self._catalogue.forget_requests(now_ms - self._idempotency_window_ms)
         swept = self._store.sweep(self._catalogue.known, self._catalogue.trashed)
         self._store.arrange(self._catalogue.trashed_names(), self._living)
         self._variants.sweep(self._catalogue.known)

@@ -112,7 +112,7 @@ class Removals:
 
         So many at a time, so that nothing has to wait for it, the end of the service least of all.
         """
-        now_ms = self._clock.now_ms()
+        now_ms = agreed_ms(self._clock, self._catalogue)
         for tag, kept_ms in self._retention_ms.items():
             old = ListQuery(
                 limit=_AT_ONCE, descending=False, tag=tag, created_until_ms=now_ms - kept_ms
@@ -189,6 +189,14 @@ def found(catalogue: Catalogue, image_id: object, *, or_trashed: bool = False) -
     if image is None or ref.extension not in (None, image.facts.format.extension):
         raise ImageNotFound(ref.id)
     return image
+
+
+def agreed_ms(clock: Clock, catalogue: Catalogue) -> int:
+    """Return the time by which something is too old: by this machine's clock and by all others'.
+
+    One machine whose clock is wrong would remove what is everybody's.
+    """
+    return min(clock.now_ms(), catalogue.now_ms())
 
 
 def discard(store: BlobStore, name: str) -> None:

@@ -18,6 +18,7 @@ from ..domain.quota import Quotas, Used
 from ..errors import StorageFull
 from . import changes as image_changes
 from . import in_flight, moves, requests, slots
+from .clock import now_ms
 from .counts import read_totals
 from .digests import find_digests
 from .holders import NOBODY, Holder
@@ -37,6 +38,7 @@ T = TypeVar("T")
 _BY_ID = sa.select(images).where(images.c.id == sa.bindparam("image_id"))
 _TO_CHANGE = _BY_ID.with_for_update()
 _LIVE = images.c.deleted_ms.is_(None)
+_NOW = sa.select(now_ms())
 _OLDEST_EQUAL = (
     sa.select(images.c.id)
     .where(images.c.sha256 == sa.bindparam("digest"))
@@ -262,6 +264,10 @@ class SqlCatalogue(SqlListings):
     def find_digests(self, digests: Collection[bytes]) -> dict[bytes, str]:
         """See Catalogue.find_digests."""
         return self._read(functools.partial(find_digests, digests=digests))
+
+    def now_ms(self) -> int:
+        """See Catalogue.now_ms."""
+        return self._read(lambda connection: connection.scalars(_NOW).one())
 
     def totals(self) -> Mapping[Format, FormatTotals]:
         """See Catalogue.totals."""

@@ -374,6 +374,9 @@ class Catalogue(Listings, Protocol):
         Returns: False where it was. One that was removed since is vouched for, too.
         """
 
+    def now_ms(self) -> int:
+        """Return the time, Unix milliseconds, by the clock that all who share the catalogue see."""
+
     def totals(self) -> Mapping[Format, FormatTotals]:
         """Return the totals by format, in constant time."""
 

@@ -98,3 +98,11 @@ def test_of_many_that_want_a_turn_at_once_one_has_it(databases: Any) -> None:
     for thread in threads:
         thread.join(20)
     assert sorted(had) == [False, False, False, True]
+
+
+def test_all_processes_see_the_same_time(databases: Any) -> None:
+    one, two = (databases.start().adapter for _ in range(2))
+    first_ms = one.now_ms()
+    assert abs(first_ms - native.time.time() * 1000) < 5000
+    native.time.sleep(0.05)
+    assert first_ms + 50 <= two.now_ms() < first_ms + 5000

@@ -62,6 +62,21 @@ def test_the_trash_is_not_emptied_early_and_is_in_the_end(world: World) -> None:
         world.manager.restore(image.id)
 
 
+def test_one_machine_whose_clock_is_ahead_removes_nothing_of_the_others(world: World) -> None:
+    trashed = world.manager.add(PICTURE, "a.png")
+    world.manager.remove(trashed.id)
+    tagged = world.manager.add(PICTURE, "b.png", tags=["old"], idempotency_key="k")
+    world.records.now_ms = world.clock.now_ms()
+    world.clock.advance(1000 * DAY_MS)
+    world.manager.expire()
+    world.manager.sweep()
+    assert (ids(world), ids(world, trashed=True)) == ([tagged.id], [trashed.id])
+    assert world.manager.add(PICTURE, "b.png", idempotency_key="k") == tagged
+    world.records.now_ms = world.clock.now_ms()  # now it is so late indeed
+    world.manager.expire()
+    assert (ids(world), ids(world, trashed=True)) == ([], [tagged.id])
+
+
 def test_what_is_kept_for_a_time_is_kept_longer_not_shorter(world: World) -> None:
     image = world.manager.add(PICTURE, "a.png", tags=["old"])
     world.clock.advance(-3 * DAY_MS)
