@@ -83,6 +83,7 @@ class BlobStore(Protocol):
     def bring_back(self, name: str, sha256: bytes) -> None:
         """Move a blob back from where it was put away; one that is not there is left as it is.
 
+        So is one that is asked for while the store brings another one back: nobody waits.
         Args: sha256: what it must be, or it stays.
         """
 

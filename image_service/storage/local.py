@@ -249,22 +249,29 @@ class LocalStore:
 
     def bring_back(self, name: str, sha256: bytes) -> None:
         """See BlobStore.bring_back."""
-        # One at a time: several readers of one archived picture ask at once.
-        with self._bringing_back:
-            target = self._archive.target_of(self.path_for(name))
-            if target is None:
-                return
-            self._active.add(name)
-            try:
-                with translated(), contextlib.suppress(Moved):
-                    if not self._archive.located(self.path_for(name)).exists():
-                        return
-                    if self._has_no_room(target.stat().st_size):
-                        raise StorageFull
-                    self._lease.ensure()
-                    self._archive.bring_back(name, sha256, self._prefix)
-            finally:
-                self._active.discard(name)
+        # One at a time: many may ask for many at once, and have them from where they are meanwhile.
+        if not self._bringing_back.acquire(blocking=False):
+            return
+        try:
+            self._bring_back(name, sha256)
+        finally:
+            self._bringing_back.release()
+
+    def _bring_back(self, name: str, sha256: bytes) -> None:
+        target = self._archive.target_of(self.path_for(name))
+        if target is None:
+            return
+        self._active.add(name)
+        try:
+            with translated(), contextlib.suppress(Moved):
+                if not self._archive.located(self.path_for(name)).exists():
+                    return
+                if self._has_no_room(target.stat().st_size):
+                    raise StorageFull
+                self._lease.ensure()
+                self._archive.bring_back(name, sha256, self._prefix)
+        finally:
+            self._active.discard(name)
 
     def is_settled(self, name: str) -> bool:
         """See BlobStore.is_settled."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from typing import Any
 
@@ -164,3 +165,31 @@ def test_when_it_arrived_is_known(store: BlobStore) -> None:
     time.sleep(0.02)
     store.bring_back(name, SHA)
     assert store.arrived_ms(name) > first_ms
+
+
+def test_nobody_waits_for_another_one_that_is_brought_back(
+    store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of old pictures would take every thread there is."""
+    inner = getattr(store, "_archive", None)
+    if inner is None:
+        return  # it does not take long where there is no other place
+    one, other = archived(store), archived(store)
+    bring_back, is_begun, may_go_on = inner.bring_back, threading.Event(), threading.Event()
+
+    def slowly(name: str, *args: Any) -> Any:
+        is_begun.set()
+        assert may_go_on.wait(20)
+        return bring_back(name, *args)
+
+    monkeypatch.setattr(inner, "bring_back", slowly)
+    thread = threading.Thread(target=store.bring_back, args=(one, SHA))
+    thread.start()
+    assert is_begun.wait(20)
+    store.bring_back(other, SHA)
+    assert content(store, other) == content(store, one) == DATA
+    may_go_on.set()
+    thread.join(20)
+    assert [store.is_archived(name) for name in (one, other)] == [False, True]
+    store.bring_back(other, SHA)
+    assert not store.is_archived(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from pathlib import Path
@@ -460,12 +461,18 @@ def test_without_an_archive_it_is_said_what_to_set(s3_server: S3Server, tmp_path
 
 
 @pytest.mark.speaks_s3
-def test_an_address_to_read_without_the_service(store: S3Store) -> None:
+def test_an_address_to_read_without_the_service(store: S3Store, stores: S3Stores) -> None:
     name = settled(store)
     assert status_of(store.signed_url(name, 60)) == 200
     assert status_of(store.signed_url(name, 60).replace("Signature=", "Signature=0")) == 403
     store.shelve(name)
     assert store.signed_url(name, 60) == ""
+    far = settled(store)
+    machine = copy.copy(stores)
+    machine.folder = stores.folder / "another machine's"
+    assert machine.start().adapter.put_away(far, hashlib.sha256(DATA).digest())
+    assert store.signed_url(far, 60) == "", "another machine has put it away"
+    assert content(store, far) == DATA
 
 
 def test_no_more_than_asked_for_is_held(store: S3Store, stores: S3Stores, s3_server: Any) -> None:

@@ -34,6 +34,11 @@ class BucketArchive:
         self._bucket, self._archive = bucket, archive
         self._storage_class = storage_class
 
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return self._archive is not None
+
     def has(self, name: str) -> bool:
         """Tell whether the bytes of a blob are here."""
         return self._archive is not None and self._archive.has(name)

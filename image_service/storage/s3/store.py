@@ -179,6 +179,9 @@ class S3Store:
         """Return an address under which anybody can read a settled blob for so long, else ""."""
         if not self.is_settled(name) or self.is_archived(name):
             return ""
+        # Another machine may have put it away since; who is sent there could not tell.
+        if self._archive.is_set and not self._bucket.has(name):
+            return ""
         return self._bucket.signed_url(self._key(name), ttl_s)
 
     def is_archived(self, name: str) -> bool:
@@ -212,8 +215,10 @@ class S3Store:
 
     def bring_back(self, name: str, sha256: bytes) -> None:
         """See BlobStore.bring_back."""
-        # One at a time: several readers of one archived picture ask at once.
-        with self._bringing_back:
+        # One at a time: many may ask for many at once, and have them from where they are meanwhile.
+        if not self._bringing_back.acquire(blocking=False):
+            return
+        try:
             if not self.is_archived(name) or not self.is_settled(name):
                 return
             self._begin(name)
@@ -224,6 +229,8 @@ class S3Store:
                 self._leave(name, self._grace_s)
                 raise
             self.settle(name)
+        finally:
+            self._bringing_back.release()
 
     def tidy_archive(self) -> int:
         """See BlobStore.tidy_archive."""
