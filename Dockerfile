@@ -26,7 +26,8 @@ COPY --from=build /opt/image-service /opt/image-service
 COPY config.yaml /etc/image-service/config.yaml
 
 USER 10001:10001
-VOLUME /data/uploads
+# No VOLUME: below what is mounted at /data it would get a volume of its own, which goes with the
+# container, and the originals with it. Mount one at /data, or at /data/uploads.
 EXPOSE 3001
 
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \

@@ -147,6 +147,35 @@ def test_pods_have_no_rights_that_they_do_not_need() -> None:
         assert {"/data", "/tmp"} <= mounted
 
 
+def test_what_pods_mount_is_where_the_service_writes() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    of_image = re.findall(r"^VOLUME (\S+)$", dockerfile, re.MULTILINE)
+    for kind, pod in _pods():
+        mounts = pod["containers"][0]["volumeMounts"]
+        mounted = {each["mountPath"] for each in mounts}
+        # A runtime mounts a volume of its own there otherwise, which goes with the container.
+        assert set(of_image) <= mounted, kind
+        # What it makes above a file that it mounts is root's.
+        above = {str(Path(each["mountPath"]).parent) for each in mounts if "subPath" in each}
+        assert above <= mounted, kind
+
+
+def test_compose_hands_on_what_reaches_storage_elsewhere() -> None:
+    handed_on = _compose()["services"]["image_service"]["environment"]
+    config = yaml.load(CONFIG.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    for name in (
+        "IMAGE_SERVICE_CATALOGUE_URL",
+        "IMAGE_SERVICE_CATALOGUE_REPLICA_URL",
+        "IMAGE_SERVICE_RPC_QUEUE_TYPE",
+        *(f"IMAGE_SERVICE_S3_{each}" for each in ("ORIGINALS", "REGION", "ADDRESSING", "VARIANTS")),
+    ):
+        default = re.fullmatch(rf"\$\{{{name}:-(.*)\}}", handed_on[name])
+        assert default, name
+        assert f"${{{name}:{default[1]}}}" in config.values(), name
+    # Not by its own name: a shell may have that of a broker on this machine.
+    assert handed_on["AMQP_URI"] == "${RABBITMQ_URI:-pyamqp://guest:guest@rabbitmq}"
+
+
 def test_whoever_stops_the_service_waits_for_it() -> None:
     for kind, pod in _pods():
         hook = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
