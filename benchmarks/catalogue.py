@@ -40,7 +40,7 @@ from scripts.postgres import Server, private_server
 FEW, MANY = 1_000, 1_000_000
 WITHOUT_BAR = (
     "page of 100 of a tag", "page of 100 of a format", "page of 100, words in filenames",
-    "find_similar",
+    "page of none, a word in no filename", "find_similar",
 )  # fmt: skip
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # Of each operation by name, the milliseconds among so many images.
@@ -202,6 +202,9 @@ class Operations:
             "page of 100 of a format": lambda: self._catalogue.page(_query(format="jpeg")),
             "page of 100, words in filenames": lambda: self._catalogue.page(
                 _query(filename="photo-7")
+            ),
+            "page of none, a word in no filename": lambda: self._catalogue.page(
+                _query(filename="nowhere")
             ),
             "find_similar": lambda: self._catalogue.find_similar(
                 _chance.choice(self._known), max_distance=8, limit=50

@@ -215,23 +215,27 @@ class Additions:
             discard(self._store, image.blob_name)
             raise
         except ImageServiceError:
-            self._undo(image)  # whether it was committed is not known
+            self._undo(image, requests)  # whether it was committed is not known
             raise
         try:
             self._store.settle(image.blob_name)
         except ImageServiceError:
-            self._undo(image)
+            self._undo(image, requests)
             raise
         return added
 
-    def _undo(self, image: Image) -> None:
-        self._owed.attempt(functools.partial(self._withdraw, image))
+    def _undo(self, image: Image, requests: tuple[RequestKey, ...]) -> None:
+        self._owed.attempt(functools.partial(self._withdraw, image, requests))
 
-    def _withdraw(self, image: Image) -> None:
-        if self._catalogue.withdraw(image):
+    def _withdraw(self, image: Image, requests: tuple[RequestKey, ...]) -> None:
+        if self._catalogue.withdraw(image, requests):
             discard(self._store, image.blob_name)
-        else:  # it was committed, and the same upload has come again meanwhile, and was answered
+            return
+        # It was committed, and the same upload has come again meanwhile, and was answered.
+        try:
             self._store.settle(image.blob_name)
+        except ImageServiceError:
+            self._store.abandon(image.blob_name)  # a sweep does as the catalogue says
 
     def _raise_if_done(self, upload: _Upload) -> None:
         """Spare a redelivered upload its work if the first delivery was carried out."""

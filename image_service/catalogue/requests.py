@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -110,10 +110,16 @@ def vouch_for(connection: sa.Connection, image_id: str) -> bool:
     return bool(connection.execute(ended, {"holder": _VOUCHED}).rowcount)
 
 
-def is_vouched_for(connection: sa.Connection, image_id: str) -> bool:
-    """Tell whether somebody was told of an image; nobody is until this transaction has ended."""
+def may_be_vouched_for(
+    connection: sa.Connection, image_id: str, asked: Collection[RequestKey]
+) -> bool:
+    """Tell whether somebody may have been told of an image that these requests ended with.
+
+    Nobody is until this transaction has ended. What is remembered no more may have said so.
+    """
     ended = sa.select(requests.c.holder).where(requests.c.image_id == image_id)
-    return _VOUCHED in connection.scalars(ended.with_for_update()).all()
+    holders = connection.scalars(ended.with_for_update()).all()
+    return _VOUCHED in holders if holders else bool(asked)
 
 
 def forget_image(connection: sa.Connection, image_id: str) -> None:

@@ -233,14 +233,15 @@ class SqlCatalogue(SqlListings):
         )
         return self._read(functools.partial(_images, statement=old))
 
-    def withdraw(self, image: Image) -> bool:
+    def withdraw(self, image: Image, asked: Collection[RequestKey] = ()) -> bool:
         """See Catalogue.withdraw."""
 
         def work(connection: sa.Connection) -> bool:
             in_flight.wait_for(connection, to_row(image))
-            if requests.is_vouched_for(connection, image.id):
-                return False
+            may_be_vouched_for = requests.may_be_vouched_for(connection, image.id, asked)
             added = _find(connection, image.id, to_change=True)
+            if may_be_vouched_for:
+                return added is None  # never committed, or removed since
             if added:
                 moves.delete(connection, image)
                 if self._journal:  # its bytes are still to be removed, whatever becomes of us

@@ -363,10 +363,12 @@ class Catalogue(Listings, Protocol):
         Those in the trash do not count; of several with the same bytes the oldest is told.
         """
 
-    def withdraw(self, image: Image) -> bool:
+    def withdraw(self, image: Image, asked: Collection[RequestKey] = ()) -> bool:
         """Undo add(), its requests included, as if it had never been.
 
-        Returns: False where somebody has vouched for the image: it stays.
+        Args: asked: the requests that add() was given.
+        Returns: False where somebody has vouched for the image, or may have, for none of its
+            requests is remembered any more: it stays.
         """
 
     def vouch_for(self, image_id: str) -> bool:

@@ -196,11 +196,11 @@ class MemoryCatalogue:
             found |= dict.fromkeys(wanted & {image.sha256, image.sent_sha256}, image.id)
         return found
 
-    def withdraw(self, image: Image) -> bool:
+    def withdraw(self, image: Image, asked: Collection[RequestKey] = ()) -> bool:
         """See Catalogue.withdraw."""
         ended = self._ended_with(image.id)
-        if any(asked.is_vouched_for for asked in ended.values()):
-            return False
+        if any(each.is_vouched_for for each in ended.values()) if ended else asked:
+            return image.id not in self.records.images
         self.records.images.pop(image.id, None)
         for key in ended:
             del self.records.requests[key]

@@ -430,6 +430,13 @@ def test_what_somebody_has_vouched_for_is_not_withdrawn(catalogues: Any) -> None
     mine.remove(removed.id)
     assert other.vouch_for(removed.id), "it was stored, and removed since"
     assert not other.vouch_for(new_image().id)
+    assert mine.withdraw(removed, [asked("caller:b")]), "there is nothing to withdraw"
+    mine.forget_requests(NOON_MS + 1)
+    assert not mine.withdraw(image, [asked("caller:a")]), "nobody knows whether it was told"
+    assert mine.get(image.id) == image
+    unasked = new_image()
+    mine.add(unasked)
+    assert mine.withdraw(unasked)
 
 
 def test_a_removal_is_remembered_as_it_was(catalogue: Catalogue) -> None:

@@ -15,7 +15,7 @@ from image_service.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from tests.unit.faults import PICTURE, World, set_faults
+from tests.unit.faults import DAY_S, PICTURE, World, set_faults
 
 MODES = ("works", "before", "after")
 
@@ -220,6 +220,31 @@ def test_an_upload_that_was_acknowledged_meanwhile_is_not_undone_any_more(again:
         assert later.ids() == {image.id}
         later.assert_in_step()
     assert not world.disk.provisional
+
+
+@pytest.mark.parametrize("settle", MODES)
+@pytest.mark.parametrize("is_late", [False, True])
+def test_it_stays_however_late_that_is_found_out_and_whatever_the_store_does(
+    settle: str, is_late: bool
+) -> None:
+    world = World()
+    other = world.sibling()
+    set_faults(world.catalogue, {"add": "after", "withdraw": "before"})
+    with pytest.raises(StorageUnavailable):
+        world.manager.add(PICTURE, "a.png", idempotency_key="k")
+    image = other.manager.add(PICTURE, "a.png", idempotency_key="k")
+    if is_late:
+        world.clock.advance(3 * DAY_S * 1000)
+        other.manager.sweep()
+        assert not world.records.requests, "nothing tells of the acknowledgement any more"
+    set_faults(world.healed().store, {"settle": settle})
+    for _ in range(3):
+        world.manager.sweep()
+        world.clock.advance(3 * DAY_S * 1000)
+    for later in (world.healed(), other, world.killed_and_restarted()):
+        later.manager.sweep()
+        assert later.ids() == {image.id}
+        later.assert_in_step()
 
 
 def test_an_upload_that_is_undone_before_its_repetition_is_answered_is_stored_anew() -> None:
