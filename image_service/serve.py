@@ -24,6 +24,7 @@ from .config import ConfigError, read_settings, with_broker
 from .databases import postgres_options
 from .errors import ImageServiceError, StorageUnavailable
 from .places import ALONE, PLACE_KEY, Place
+from .rpc.connections import LaneConnection
 from .service import ImageService
 from .settings import Settings
 from .sight import logs, profiling
@@ -36,6 +37,7 @@ _log = logging.getLogger(__name__)
 _DRAINS = 2  # RPC, then HTTP, each up to shutdown_timeout_s
 _SPARE_S = 10
 _STARTED_WITHIN_S = 5
+_SET_UP_POLL_S = 0.05
 
 
 def load(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -96,6 +98,8 @@ def serve(
         is_wanted = False
         # Nameko cannot stop what is still being set up. What then does not start in time waits for
         # a broker that has gone since it was checked, and can be stopped.
+        while not (has_started.ready() or _is_set_up(runner)):
+            eventlet.sleep(_SET_UP_POLL_S)
         has_started.wait(_STARTED_WITHIN_S)
         runner.stop()
 
@@ -178,6 +182,12 @@ def check_catalogue(settings: Settings) -> None:
             check_server(options)
     except StorageUnavailable as exc:
         raise StartError(f"{exc.args[0]}. Check IMAGE_SERVICE_CATALOGUE_URL.") from exc
+
+
+def _is_set_up(runner: ServiceRunner) -> bool:
+    """Tell whether all extensions are, for some have begun with what comes after that."""
+    extensions = [each for container in runner.containers for each in container.extensions]
+    return any(each.is_starting for each in extensions if isinstance(each, LaneConnection))
 
 
 def _on_signals(stop: Callable[[], None], *, at_most_s: float, is_patient: bool = False) -> None:

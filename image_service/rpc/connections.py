@@ -52,6 +52,11 @@ class LaneConnection(LeavesHungHosts, QueueConsumer):
         self._consumed_lanes: set[Any] = set()
 
     @property
+    def is_starting(self) -> bool:
+        """Whether it has begun to connect, or has connected."""
+        return bool(self._starting)
+
+    @property
     def is_consuming(self) -> bool:
         """Whether the connection stands and messages come."""
         return bool(self.core.app.broker.consuming.get(self.lane_name))

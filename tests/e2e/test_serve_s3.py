@@ -9,6 +9,7 @@ import pytest
 
 from image_service.testing import png
 from tests.e2e.processes import Site, stop
+from tests.e2e.several import until
 from tests.s3 import SECRET, FaultyLine, S3Server, refusal
 
 
@@ -47,6 +48,23 @@ def test_a_clock_that_is_wrong_is_said(site: Site, s3_server: S3Server, line: Fa
     told = s3_server.environment("x", endpoint_url=line.endpoint_url)
     _, lines, _ = site.failed_start(**told)
     assert any("clock" in each for each in lines)
+
+
+def test_a_stop_while_a_slow_bucket_is_being_looked_through_is_clean(
+    site: Site, s3_server: S3Server, line: FaultyLine
+) -> None:
+    where = s3_server.environment("x", endpoint_url=line.endpoint_url)
+    process = site.start(**where | {"IMAGE_SERVICE_S3_TIMEOUT_S": "20"})
+    try:
+        until(lambda: "urls of variants need no signature" in site.words())
+        line.delay_s = 7.0  # longer than a stop waits for a broker
+        assert stop(process) == 0
+        assert "stopping: finishing" in site.words()
+        assert "image_service is ready" not in site.words()
+        assert "Traceback" not in site.words()
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_what_was_stored_is_there_after_a_restart_on_another_disk(
