@@ -17,7 +17,7 @@ from ..domain.ports import FormatTotals, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull
 from . import changes as image_changes
-from . import in_flight, moves, requests, slots
+from . import in_flight, moves, requests, slots, turns
 from .clock import now_ms
 from .counts import read_totals
 from .digests import find_digests
@@ -343,6 +343,7 @@ class SqlCatalogue(SqlListings):
         """See Catalogue.tidy."""
         if slots.are_used(self.transactions.writer):
             self._write(slots.fold)
+            self._write(turns.forget_old)
 
     def check(self) -> None:
         """See Catalogue.check."""

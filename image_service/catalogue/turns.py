@@ -16,6 +16,7 @@ from .tables import turns
 from .transactions import Transactions
 
 _RENEWALS = 3
+_OLD_MS = 24 * 3_600_000
 _INSERT = {
     "sqlite": sqlite.insert(turns).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(turns).on_conflict_do_nothing(),
@@ -97,6 +98,11 @@ class SqlTurns:
 
     def _ids(self) -> list[str]:
         return [self._holder.id, *self._holder.former_ids]
+
+
+def forget_old(connection: sa.Connection) -> None:
+    """Remove the turns that somebody who died has left, and that nobody has asked for since."""
+    connection.execute(sa.delete(turns).where(turns.c.until_ms < now_ms() - _OLD_MS))
 
 
 class SqlTurn:

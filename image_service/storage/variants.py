@@ -57,6 +57,11 @@ class LocalVariants:
         with self._opening:
             self._close_index()
 
+    @property
+    def keeps_any(self) -> bool:
+        """Whether there is room for variants at all."""
+        return self._max_bytes > 0
+
     def open(self, image_id: str, name: str) -> KeptVariant | None:
         """See VariantStore.open."""
         path = self._path(image_id, name)

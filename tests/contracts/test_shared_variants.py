@@ -188,11 +188,40 @@ def test_a_machine_that_hangs_or_has_died_is_not_waited_for_without_end(
         made_by(machine(turns=turns_of(databases), max_wait_s=0.3), log)
     assert log == ["made"]
     died = turns_of(databases)
-    with died.take(f"v{xxhash.xxh3_128_hexdigest(f'{OTHER}/a1'.encode())}", 1.0):
+    name = f"v{xxhash.xxh3_128_hexdigest(f'{OTHER}/a1'.encode())}"
+    with died.take(name, 1.0):
         pass
     started_s = time.monotonic()
     with machine(turns=turns_of(databases)).only_one(OTHER, "a1"):
         assert 0.5 < time.monotonic() - started_s < 10
+
+
+def test_who_finds_nothing_after_the_turn_of_another_keeps_nobody_waiting(
+    machine: Machine, databases: PostgresCatalogues
+) -> None:
+    """Making it failed there, and may fail in each of many in turn."""
+    failing, one, other = (machine(turns=turns_of(databases)) for _ in range(3))
+    log: list[str] = []
+    work = [threading.Thread(target=made_by, args=(each, log, 3.0)) for each in (one, other)]
+    with failing.only_one(IMAGE, "a1"):
+        for each in work:
+            each.start()
+        time.sleep(0.3)
+        assert log == []
+    started_s = time.monotonic()
+    for each in work:
+        each.join(timeout=20)
+    assert log == ["made", "made"]
+    assert time.monotonic() - started_s < 5.5, "one after the other"
+
+
+def test_a_machine_that_keeps_none_waits_for_nobody(
+    machine: Machine, databases: PostgresCatalogues
+) -> None:
+    with machine(turns=turns_of(databases)).only_one(IMAGE, "a1"):
+        started_s = time.monotonic()
+        with machine(max_bytes=0, turns=turns_of(databases)).only_one(IMAGE, "a1"):
+            assert time.monotonic() - started_s < 3
 
 
 def test_while_the_database_is_away_it_is_made_and_the_database_left_alone(

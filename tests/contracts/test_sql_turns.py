@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from image_service import native
-from image_service.catalogue.turns import SqlTurn
+from image_service.catalogue.tables import turns
+from image_service.catalogue.turns import SqlTurn, forget_old
 from image_service.errors import StorageUnavailable
 from image_service.native import threading
 from tests.contracts.adapters import PostgresCatalogues, SqliteCatalogues
@@ -98,6 +100,16 @@ def test_of_many_that_want_a_turn_at_once_one_has_it(databases: Any) -> None:
     for thread in threads:
         thread.join(20)
     assert sorted(had) == [False, False, False, True]
+
+
+def test_what_the_dead_have_left_is_forgotten_in_a_day(databases: Any) -> None:
+    process = databases.start()
+    for name, ttl_s in (("old", -90_000.0), ("of yesterday", -80_000.0), ("now", 30.0)):
+        assert process.database.turns.claim(name, ttl_s)
+    transactions = process.database.transactions
+    transactions.write(forget_old)
+    left = transactions.read(lambda connection: set(connection.scalars(sa.select(turns.c.name))))
+    assert left == {"of yesterday", "now"}
 
 
 def test_all_processes_see_the_same_time(databases: Any) -> None:

@@ -33,7 +33,7 @@ _LEFT_ALONE_S = 10.0
 _SWEPT_AT_ONCE = 1000
 # Others wait for a machine that has died in the middle of it.
 _TURN_TTL_S = 5.0
-_TURN_POLL_S = 0.05
+_TURN_POLL_S, _LONGEST_TURN_POLL_S = 0.05, 0.5
 
 
 class SharedVariants:
@@ -102,31 +102,44 @@ class SharedVariants:
     def only_one(self, image_id: str, name: str) -> Iterator[None]:
         """See VariantStore.only_one: of this machine's one, then of all machines' one."""
         with self._near.only_one(image_id, name), contextlib.ExitStack() as turn:
-            is_there = self._turns is None or self.fetch(image_id, name)
             # What cannot be handed on is not waited for either.
-            if self._turns and not is_there and time.monotonic() >= self._asked_again_s:
-                self._wait_for_turn(self._turns, _key(image_id, name), turn)
+            if self._turns and self._near.keeps_any and not self.fetch(image_id, name):
+                self._wait_for_turn(self._turns, image_id, name, turn)
             yield
 
-    def _wait_for_turn(self, turns: Turns, key: str, turn: contextlib.ExitStack) -> None:
+    def _wait_for_turn(
+        self, turns: Turns, image_id: str, name: str, turn: contextlib.ExitStack
+    ) -> None:
         """Have the turn of making a variant, or wait no longer than others may take for it.
 
+        Whoever finds nothing after another one's turn has none: it failed, and may fail each in
+        turn, or the bucket does not take it. Then everybody makes it.
         Args: turn: what ends it.
         """
-        name = f"v{xxhash.xxh3_128_hexdigest(key.encode())}"
-        started_s = time.monotonic()
-        while self._turn_asked_again_s <= time.monotonic() < started_s + self._max_wait_s:
-            with contextlib.ExitStack() as taken:
+        key = f"v{xxhash.xxh3_128_hexdigest(_key(image_id, name).encode())}"
+        deadline_s, pause_s = time.monotonic() + self._max_wait_s, _TURN_POLL_S
+        has_waited = False
+        while self._may_wait and time.monotonic() < deadline_s:
+            with contextlib.ExitStack() as attempt:
                 try:
-                    is_ours = taken.enter_context(turns.take(name, _TURN_TTL_S))
+                    is_ours = attempt.enter_context(_turn_of(turns, key))
                 except StorageUnavailable:  # made twice is better than not at all
                     self._turn_asked_again_s = time.monotonic() + _LEFT_ALONE_S
                     return
+                if is_ours and has_waited:
+                    self.fetch(image_id, name)
+                elif is_ours:
+                    turn.push(attempt.pop_all())
                 if is_ours:
-                    turn.callback(turns.leave, name)
-                    turn.push(taken.pop_all())
                     return
-            time.sleep(_TURN_POLL_S)
+            has_waited = True
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_TURN_POLL_S)
+
+    @property
+    def _may_wait(self) -> bool:
+        """Whether neither the bucket nor the database has failed a moment ago."""
+        return max(self._asked_again_s, self._turn_asked_again_s) <= time.monotonic()
 
     def purge(self, image_id: str) -> None:
         """See VariantStore.purge. Raises: StorageUnavailable where the bucket may have some."""
@@ -166,6 +179,18 @@ class SharedVariants:
             yield time.monotonic() >= self._asked_again_s
         except (StorageFull, StorageUnavailable):
             self._asked_again_s = time.monotonic() + _LEFT_ALONE_S
+
+
+@contextlib.contextmanager
+def _turn_of(turns: Turns, key: str) -> Iterator[bool]:
+    """Have a turn as Turns.take() gives it, and leave it to others in the end."""
+    is_ours = False
+    try:
+        with turns.take(key, _TURN_TTL_S) as is_ours:
+            yield is_ours
+    finally:
+        if is_ours:
+            turns.leave(key)
 
 
 def _key(image_id: str, name: str) -> str:
