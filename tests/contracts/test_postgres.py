@@ -25,7 +25,7 @@ from image_service.catalogue.postgres import (
 )
 from image_service.domain.formats import Format
 from image_service.domain.listing import parse_list_query
-from image_service.domain.ports import FormatTotals, RequestKey
+from image_service.domain.ports import DuplicateRequest, FormatTotals, RequestKey
 from image_service.domain.quota import Quota, Quotas, Used
 from image_service.errors import QuotaExceeded, StorageUnavailable
 from image_service.native import threading
@@ -284,6 +284,26 @@ def test_a_commit_without_an_answer_is_not_run_again(far: SqlCatalogue, line: Li
     far.withdraw(image)
     assert far.totals()[Format.JPEG].files == 0
     assert far.get(image.id) is None
+
+
+def test_what_was_told_before_a_commit_is_found_out_stays(
+    far: SqlCatalogue, catalogue: SqlCatalogue, line: Line
+) -> None:
+    image, request = new_image(), RequestKey("caller:a", NOON_MS, b"digest")
+    far.begin_request(request)
+    line.at_commit = "lose answer"
+    with pytest.raises(StorageUnavailable, match="did not say"):
+        far.add(image, [request])
+    for _ in range(200):  # it is on its way to the server at this moment
+        if catalogue.known([image.id]):
+            break
+        native.time.sleep(0.05)
+    with pytest.raises(DuplicateRequest) as told:  # the same upload comes again, elsewhere
+        catalogue.begin_request(request)
+    assert told.value.image.id == image.id
+    assert catalogue.vouch_for(image.id)
+    assert not far.withdraw(image, [request])
+    assert far.get(image.id) == catalogue.get(image.id) == image
 
 
 def test_what_is_withdrawn_stays_away_though_its_commit_is_still_on_its_way(
