@@ -182,7 +182,9 @@ class Supervisor:
 
     def _start(self, slot: _Slot, plan: Plan) -> bool:
         """Put a new process into a slot, once it serves; return whether it does."""
-        letter = _letter_for(slot.number, [child.place for child in self._living])
+        # The last one's files may be in the middle of whatever it wrote when it died.
+        others = {*self._living, *filter(None, [slot.child])}
+        letter = _letter_for(slot.number, [child.place for child in others])
         fd = plan.listening.fileno()
         place = Place(slot.number, plan.of, letter, str(self._folder.path), fd)
         try:
