@@ -38,9 +38,10 @@ from image_service.domain.listing import ListQuery, parse_list_query
 from scripts.postgres import Server, private_server
 
 FEW, MANY = 1_000, 1_000_000
+RARE, FREQUENT, SHARED = "harbour", "photo-7", "photo-777"
 WITHOUT_BAR = (
-    "page of 100 of a tag", "page of 100 of a format", "page of 100, words in filenames",
-    "page of none, a word in no filename", "find_similar",
+    "page of 100 of a tag", "page of 100 of a format", f"search: {FREQUENT}, a tenth of the names",
+    f"search: {SHARED}, rare, of parts that all names have", "find_similar",
 )  # fmt: skip
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # Of each operation by name, the milliseconds among so many images.
@@ -117,11 +118,13 @@ def seed(engine: sa.Engine, count: int) -> None:
     own = dict(_OWN[engine.dialect.name])
     band = own.pop("band")
     own |= {f"hash_band_{number}": band for number in range(BANDS)}
-    own |= {"created_ms": ":start + n", "filename": "'photo-' || n || '.jpg'"}
+    own["created_ms"] = ":start + n"
+    rare = f"CASE n % :apart WHEN 0 THEN ' {RARE}' ELSE '' END"  # a hundred have it
+    own["filename"] = f"'photo-' || n || {rare} || '.jpg'"
     own["filename_folded"] = own["filename"]
     columns = [column.name for column in images.c]
     wanted = ", ".join(own.get(name, f"first.{name}") for name in columns)
-    values = {"start": START_MS, "to": count - 1}
+    values = {"start": START_MS, "to": count - 1, "apart": count // 100}
     with (
         engine.connect().execution_options(writes=True) as connection,
         connection.begin(),
@@ -197,19 +200,21 @@ class Operations:
                 [image.sha256 for image in self._known]
             ),
             "remove": lambda: self._catalogue.remove(self._added.pop().id),
+            f"search: {RARE}, a hundred names": lambda: self._search(RARE),
+            f"search: {RARE}, by filename": lambda: self._search(RARE, order="filename"),
+            "search: nowhere, no name": lambda: self._search("nowhere"),
             # Without a bar: what these find, or count, grows with the store up to a limit.
             "page of 100 of a tag": lambda: self._catalogue.page(_query(tag=LABELS[7])),
             "page of 100 of a format": lambda: self._catalogue.page(_query(format="jpeg")),
-            "page of 100, words in filenames": lambda: self._catalogue.page(
-                _query(filename="photo-7")
-            ),
-            "page of none, a word in no filename": lambda: self._catalogue.page(
-                _query(filename="nowhere")
-            ),
+            WITHOUT_BAR[2]: lambda: self._search(FREQUENT),
+            WITHOUT_BAR[3]: lambda: self._search(SHARED),
             "find_similar": lambda: self._catalogue.find_similar(
                 _chance.choice(self._known), max_distance=8, limit=50
             ),
         }
+
+    def _search(self, word: str, **query: str) -> object:
+        return self._catalogue.page(_query(filename=word, **query))
 
     def _add(self) -> None:
         self._added.append(self._catalogue.add(image_of(next(self._numbers))))
@@ -256,8 +261,11 @@ def in_sqlite(count: int) -> Iterator[SqlCatalogue]:
         transactions = open_sqlite(folder / "c.sqlite3", timeout_s=10, prepare=upgrade)
         transactions.prepare()
         seed(transactions.writer, count)
-        with transactions.writer.connect() as connection:
-            connection.exec_driver_sql("ANALYZE")
+        with transactions.writer.connect().execution_options(writes=True) as connection:
+            # In one part, as where they came one by one, or before there was an index.
+            merge = "INSERT INTO filename_index (filename_index) VALUES ('optimize')"
+            connection.exec_driver_sql(merge)
+            connection.commit()
         yield SqlCatalogue(transactions)
         transactions.close()
     finally:

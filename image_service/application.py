@@ -168,6 +168,11 @@ class Application:
         if self._is_green:  # a command lists nothing, and need not wait for one that is away
             self._backends.look_at_standby()
         self._cache.prepare()
+        if self._backends.where.reads_names():
+            _log.warning(
+                "searches for filenames read names, which takes long among many: run "
+                "`image-service prepare-catalogue`, see Searches in docs/postgresql.md"
+            )
         if self.settings.opens_unsigned_variants:
             _log.info(
                 "urls of variants need no signature%s: set signing_keys before others can reach it",

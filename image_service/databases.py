@@ -20,6 +20,7 @@ from .catalogue.move import CatalogueMove
 from .catalogue.postgres import (
     PostgresOptions,
     has_tables,
+    make_search_index,
     open_postgres,
     open_standby,
     place_of,
@@ -29,6 +30,7 @@ from .catalogue.reserve import Reserve
 from .catalogue.sqlite import open_sqlite
 from .catalogue.switching import SwitchingHolder, SwitchingTransactions
 from .catalogue.transactions import Transactions
+from .catalogue.trigrams import has_trigrams
 from .errors import StorageUnavailable
 from .settings import Settings
 from .storage import Lease, LeaseBook
@@ -89,6 +91,17 @@ class CatalogueDatabase:
         if self._postgres and not self.is_moving:
             return has_tables(self._postgres)
         return self.file.is_file()
+
+    def reads_names(self) -> bool:
+        """Tell whether searches have no index of filenames. Raises: StorageUnavailable."""
+        return self.is_shared and not self.database.transactions.read(has_trigrams)
+
+    def index_names(self) -> str:
+        """Have searches an index of filenames; return why they have none. Takes its time.
+
+        Raises: StorageUnavailable.
+        """
+        return make_search_index(self._postgres) if self._postgres and self.is_shared else ""
 
     def copy(self, target: Path) -> None:
         """Write the catalogue, as it is at one moment, to a new SQLite file.

@@ -141,6 +141,19 @@ class ReplyTooLarge(LimitExceeded):
         )
 
 
+class SearchTooSlow(ImageServiceError):
+    """Raised when a search for a word in filenames takes longer than catalogue_timeout_s."""
+
+    code = "search_too_slow"
+
+    def __str__(self) -> str:
+        return (
+            "The search for filenames took longer than it may (catalogue_timeout_s). Search for "
+            "three or more characters in a row, or among fewer images: of a tag, a format, or a "
+            "time (created_after, created_before)."
+        )
+
+
 class TooManyPixels(LimitExceeded):
     """Raised when width × height or a side is over the limit, before anything is decoded."""
 

@@ -118,7 +118,7 @@ class ImageService:
         return self._replies.image(self.storage.restore(image_id, delivery=self.delivery))
 
     @rpc
-    @answers(replies.BLANK_LIST, *refusals.ARGUMENTS)
+    @answers(replies.BLANK_LIST, *refusals.OF_A_LISTING)
     def list_images(
         self,
         limit: given.Limit = MAX_LIMIT,

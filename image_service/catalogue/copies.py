@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from . import slots
 from .failures import translated
+from .filenames import filled_at_the_end
 from .migrate import upgrade
 from .postgres import PostgresOptions, create_postgres_engine
 from .sqlite import create_sqlite_writer
@@ -39,7 +40,11 @@ def copy_postgres(options: PostgresOptions, target: Path) -> None:
             isolation_level="REPEATABLE READ", stream_results=True, max_row_buffer=_ROWS_AT_ONCE
         )
         read = stack.enter_context(moment)
-        with copy.connect().execution_options(writes=True) as write, write.begin():
+        with (
+            copy.connect().execution_options(writes=True) as write,
+            write.begin(),
+            filled_at_the_end(write),
+        ):
             write.execute(sa.delete(totals))
             for table, wanted in _statements():
                 for rows in _batches(read, wanted):

@@ -43,6 +43,7 @@ _COUNT_MONTH = (
 )
 _FORGET_MONTH = sa.delete(months).where(_THIS_MONTH & (months.c.files <= 0))
 
+_OF_TAG = sa.select(tags.c.files).where(tags.c.tag == sa.bindparam("of_tag"))
 _THESE_TAGS = tags.c.tag.in_(sa.bindparam("names", expanding=True))
 _KNOWN_TAGS = sa.select(tags.c.tag).where(_THESE_TAGS)
 _COUNT_TAGS = (
@@ -144,6 +145,12 @@ def read_tags(connection: sa.Connection, prefix: str, limit: int) -> list[TagCou
     found = some.subquery()
     wanted = sa.select(found).order_by(found.c.files.desc(), found.c.tag).limit(limit)
     return [TagCount(row.tag, row.files) for row in connection.execute(wanted)]
+
+
+def files_of_tag(connection: sa.Connection, tag: str) -> int:
+    """Return how many of the living have a tag, in constant time."""
+    statement = slots.read_tag() if slots.are_used(connection) else _OF_TAG
+    return int(connection.scalar(statement, {"of_tag": tag}) or 0)
 
 
 def _begins(column: sa.Column[Any], prefix: str) -> sa.ColumnElement[bool]:

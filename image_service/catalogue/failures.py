@@ -9,10 +9,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..errors import StorageFull, StorageUnavailable
+from ..domain.listing import ListQuery
+from ..errors import SearchTooSlow, StorageFull, StorageUnavailable
 
 _DISK_FULL = "53100"
-_BUSY = frozenset(("55P03", "57014", "53300", "40001", "40P01"))
+_TOOK_TOO_LONG = "57014"
+_BUSY = frozenset(("55P03", _TOOK_TOO_LONG, "53300", "40001", "40P01"))
 _CONFLICTS = frozenset(("40001", "40P01", "23505"))
 _TABLE_IS_MISSING = "42P01"
 _READ_ONLY = "25006"
@@ -70,6 +72,20 @@ def translated() -> Iterator[None]:
         raise StorageUnavailable(_what_failed(exc, message)) from exc
     except OSError as exc:
         raise StorageUnavailable(f"its catalogue: {exc.strerror}") from exc
+
+
+@contextlib.contextmanager
+def told_as_too_slow(query: ListQuery) -> Iterator[None]:
+    """Raise SearchTooSlow where a search for a word was ended for the time it took.
+
+    It would take as long again: it is not to be tried elsewhere, or by the caller once more.
+    """
+    try:
+        yield
+    except sa.exc.DBAPIError as exc:
+        if query.filename is not None and code_of(exc) == _TOOK_TOO_LONG:
+            raise SearchTooSlow from exc
+        raise
 
 
 def _has_vanished(message: str) -> bool:

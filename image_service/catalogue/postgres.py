@@ -24,6 +24,7 @@ from .failures import translated
 from .migrate import upgrade
 from .tables import images
 from .transactions import Transactions
+from .trigrams import make_beside_others
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -164,6 +165,19 @@ def has_tables(options: PostgresOptions) -> bool:
         engine.dispose()
 
 
+def make_search_index(options: PostgresOptions) -> str:
+    """Make the index of filenames where it is missing; return why it is not there.
+
+    Raises: StorageUnavailable.
+    """
+    engine = create_postgres_engine(dataclasses.replace(options, pool_size=2), is_bounded=False)
+    try:
+        with translated():
+            return make_beside_others(engine)
+    finally:
+        engine.dispose()
+
+
 def check_server(options: PostgresOptions) -> None:
     """Log in once. Raises: StorageUnavailable with what an operator has to know in one line."""
     import psycopg2
@@ -225,7 +239,8 @@ def _dsn(options: PostgresOptions, *, is_bounded: bool) -> str:
     from psycopg2.extensions import make_dsn, parse_dsn
 
     timeout_ms = math.ceil(options.timeout_s * 1000)
-    bounds = {"lock_timeout": timeout_ms, "statement_timeout": timeout_ms}
+    # A lock that is waited for is told as such: the statement's time began before.
+    bounds = {"lock_timeout": timeout_ms * 9 // 10, "statement_timeout": timeout_ms}
     # A process that stands still must not keep others from what it has locked.
     bounds["idle_in_transaction_session_timeout"] = timeout_ms + int(_SPARE_S * 1000)
     settings = bounds if is_bounded else {"lock_timeout": 0, "statement_timeout": 0}

@@ -12,8 +12,8 @@ from ..domain.image import Image, month_of
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.ports import MonthCount, Timeline
 from . import slots
-from .pages import conditions
-from .tables import images, months, totals
+from .pages import read_moments
+from .tables import months, totals
 
 _CHANGES = sa.select(sa.func.coalesce(sa.func.sum(totals.c.changes), 0))
 
@@ -51,8 +51,7 @@ def _kept(connection: sa.Connection, format_: Format | None) -> Timeline:
 
 
 def _counted_now(connection: sa.Connection, query: ListQuery) -> Timeline:
-    found = sa.select(images.c.created_ms).where(*conditions(query)).limit(COUNTED_AT_MOST + 1)
-    moments = connection.scalars(found).all()
+    moments = read_moments(connection, query)
     if len(moments) > COUNTED_AT_MOST:
         return Timeline(None, COUNTED_AT_MOST)
     counts: dict[str, int] = {}

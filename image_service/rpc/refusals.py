@@ -18,6 +18,7 @@ from ..errors import (
     MetadataTooLarge,
     QuotaExceeded,
     ReplyTooLarge,
+    SearchTooSlow,
     StorageFull,
     StorageUnavailable,
     TooManyFrames,
@@ -34,6 +35,7 @@ Kinds = tuple[type[ImageServiceError], ...]
 ALWAYS: Kinds = (InternalError, StorageUnavailable, ImageTooLarge, ReplyTooLarge, Busy)
 """Those of any method: the last three of its request, its answer, and reading a large request."""
 ARGUMENTS: Kinds = (InvalidArgument,)
+OF_A_LISTING: Kinds = (*ARGUMENTS, SearchTooSlow)
 OF_AN_IMAGE: Kinds = (InvalidImageId, ImageNotFound)
 OF_A_PICTURE: Kinds = (*OF_AN_IMAGE, ImageDamaged, VariantFailed, CorruptImage, TruncatedImage)
 NAMED: Kinds = (InvalidFilename, TypeMismatch)

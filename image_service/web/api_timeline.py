@@ -8,7 +8,7 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from ..domain.listing import parse_list_query
-from ..errors import InvalidArgument
+from ..errors import InvalidArgument, SearchTooSlow
 from ..manager import StorageManager
 from ..rpc import arguments as given
 from .access import Caller
@@ -45,7 +45,7 @@ class TimelineApi:
                 TimelineReply,
                 FILTERS,
                 types=_TYPES,
-                refusals=(InvalidArgument,),
+                refusals=(InvalidArgument, SearchTooSlow),
             ),
             Route("GET", "/api/changes", "read", self.changes, ChangesReply),
         ]

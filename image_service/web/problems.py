@@ -33,6 +33,7 @@ _STATUS = {
     "too_many_scans": 413,
     "metadata_too_large": 413,
     "variant_failed": 422,
+    "search_too_slow": 422,
     "forbidden": 403,
     "unauthorized": 401,
     "rate_limited": 429,

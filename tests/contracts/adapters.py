@@ -353,6 +353,13 @@ def drop_lock(lease: Lease) -> None:
 _random = random.Random(7)
 
 
+def drop_filename_index(connection: sa.Connection) -> None:
+    """Make of a SQLite catalogue what it was before there was an index of filenames."""
+    for way in ("inserted", "deleted", "lost", "restored", "renamed"):
+        connection.exec_driver_sql(f"DROP TRIGGER filename_index_{way}")
+    connection.exec_driver_sql("DROP TABLE filename_index")
+
+
 def new_image(**changes: Any) -> Image:
     """Return an image of no picture, with an id of its own; changes as Image's fields."""
     created_ms = changes.pop("created_ms", NOON_MS)

@@ -66,6 +66,8 @@ TABLE: list[tuple[str, bool, ImageServiceError, list[str]]] = [
      ["10,000", "9,000", "2,000", "quota_bytes", "store", "Delete"]),
     ("quota_exceeded", False, errors.QuotaExceeded("owner_quota_files", 1_000, 1_000, 1),
      ["1,000", "owner_quota_files", "You have", "one more"]),
+    ("search_too_slow", False, errors.SearchTooSlow(),
+     ["catalogue_timeout_s", "three or more", "created_after"]),
     ("storage_full", True, errors.StorageFull(), ["full", "operator"]),
     ("storage_unavailable", True, errors.StorageUnavailable("why"), ["why", "Try again"]),
 ]  # fmt: skip
@@ -84,7 +86,7 @@ CONTRACT_CODES = set(
         invalid_filename invalid_argument quota_exceeded storage_full storage_unavailable
         image_damaged internal_error unauthorized forbidden rate_limited upload_not_found
         offset_mismatch checksum_mismatch busy reply_too_large variant_failed
-        too_many_scans metadata_too_large""",
+        too_many_scans metadata_too_large search_too_slow""",
     )
 )
 
