@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from benchmarks.report import Bar, add_report_options, finish, table
 from benchmarks.stats import Spread, quantile
 from image_service.catalogue import SqlCatalogue, slots
+from image_service.catalogue.filenames import filled_at_the_end
 from image_service.catalogue.migrate import upgrade
 from image_service.catalogue.postgres import PostgresOptions, create_postgres_engine, open_postgres
 from image_service.catalogue.records import to_row
@@ -98,7 +99,8 @@ _SERIES = {
 def without_indexes(connection: sa.Connection) -> Iterator[None]:
     """Make the indexes at the end, of sorted rows: one by one they would take hours."""
     if connection.dialect.name != "postgresql":
-        yield
+        with filled_at_the_end(connection):
+            yield
         return
     connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
     connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '512MB'")
@@ -261,11 +263,6 @@ def in_sqlite(count: int) -> Iterator[SqlCatalogue]:
         transactions = open_sqlite(folder / "c.sqlite3", timeout_s=10, prepare=upgrade)
         transactions.prepare()
         seed(transactions.writer, count)
-        with transactions.writer.connect().execution_options(writes=True) as connection:
-            # In one part, as where they came one by one, or before there was an index.
-            merge = "INSERT INTO filename_index (filename_index) VALUES ('optimize')"
-            connection.exec_driver_sql(merge)
-            connection.commit()
         yield SqlCatalogue(transactions)
         transactions.close()
     finally:

@@ -22,6 +22,7 @@ CHARACTERS_AT_LEAST = 3
 NUMBERS_PER_MS = 500_000
 """Of the documents of one millisecond, which are in the order of their images' ids."""
 
+# 500000: NUMBERS_PER_MS, which the triggers have, too.
 _FILL = (
     "INSERT INTO filename_index (rowid, filename_folded, image_id) SELECT created_ms * 500000 "
     "+ row_number() OVER (PARTITION BY created_ms ORDER BY id) - 1, filename_folded, id "

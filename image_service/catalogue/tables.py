@@ -26,6 +26,8 @@ def _text(length: int | None = None) -> sa.String:
 
 _LIVE, _TRASHED = _where("deleted_ms IS NULL"), _where("deleted_ms IS NOT NULL")
 
+# In SQLite triggers keep the index of filenames (migration 0012): a migration that makes this table
+# anew has to make them again.
 images = sa.Table(
     "images",
     metadata,

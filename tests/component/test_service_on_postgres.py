@@ -11,6 +11,7 @@ import eventlet
 import kombu.pools
 import pytest
 
+from image_service.catalogue.trigrams import NAME
 from scripts import broker as brokers
 from scripts.postgres import Server, private_server
 from tests.component.harness import Service, checksum_of, delete_queues, wait_until
@@ -54,6 +55,22 @@ def test_a_picture_is_stored_found_served_changed_and_deleted(service: Service) 
         assert rpc.list_images(tag="fog")["total"] == 1
         assert rpc.health_check()["checks"]["catalogue"]["status"] == "ok"
     assert not (service.upload_dir / ".state" / "catalogue.sqlite3").exists()
+
+
+def test_a_catalogue_without_an_index_of_filenames_is_told_at_the_start(
+    make_service: MakeService, catalogue: PostgresCatalogues, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = "searches for filenames read names"
+    make_service(catalogue_url=catalogue.url).stop()
+    assert told not in caplog.text
+    catalogue.server.run(f"DROP INDEX {NAME}", catalogue.name)
+    service = make_service(catalogue_url=catalogue.url)
+    assert told in caplog.text
+    image_id = service.upload(picture(), "Harbour.png")["imageId"]
+    with service.rpc() as rpc:
+        found = rpc.list_images(filename="harb")
+        assert ([each["imageId"] for each in found["images"]], found["total"]) == ([image_id], 1)
+    service.stop()
 
 
 def test_many_uploaders_are_each_answered_once(service: Service) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from image_service.catalogue.trigrams import NAME
 from image_service.domain.image import Image
-from image_service.domain.listing import ListQuery
+from image_service.domain.listing import ListQuery, parse_list_query
 from image_service.domain.ports import MonthTotals, TagCount
 from image_service.testing import png
 from scripts.postgres import Server
@@ -92,6 +93,32 @@ def test_a_copy_has_the_counts_and_answers_of_its_catalogue(
     with opened_copy(folder / "copy.sqlite3") as copy:
         assert (copy.months(), copy.tags("", 99), copy.used(), copy.totals()) == counts(shop)
         assert copy.used().files == 26 + 1, "the second upload under its key was no new one"
+        named = parse_list_query(filename="ÜNÏ.")
+        (image,) = copy.page(named).images
+        assert [image] == list(shop.catalogue.page(named).images)
+        copy.remove(image.id)  # its index of filenames is kept as any other's
+        assert copy.page(named).images == ()
+
+
+def test_the_index_of_filenames_is_made_where_it_may_be(make_shop: MakeShop) -> None:
+    shop = filled(make_shop("shop", True))
+    server, name = shop.catalogues.server, shop.catalogues.name
+    clerk = shop.config.with_name("clerk.yaml")
+    clerk.write_text(shop.config.read_text().replace("app@", f"clerk_{name}@"))
+    server.run(
+        f"DROP INDEX {NAME}; CREATE ROLE clerk_{name} LOGIN; "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO clerk_{name}",
+        name,
+    )
+    ready = "The catalogue is ready.\n"
+    why = "so searches read names: this role does not own the tables.\n"
+    why = f"There is no index of filenames, {why}"
+    assert shop.run("prepare-catalogue", "--config", str(clerk)) == (0, why + ready, "")
+    assert shop.run("prepare-catalogue", "--config", str(shop.config)) == (0, ready, "")
+    valid = f"SELECT indisvalid FROM pg_index WHERE indexrelid = '{NAME}'::regclass"
+    assert server.run(valid, name) == "t"
+    assert shop.run("prepare-catalogue", "--config", str(clerk)) == (0, ready, "")
+    server.run(f"DROP OWNED BY clerk_{name}; DROP ROLE clerk_{name}", name)
 
 
 def test_verify_finds_and_repairs(make_shop: MakeShop) -> None:
