@@ -239,8 +239,15 @@ export class Listing {
     const limit = Math.min(PAGE_LIMIT, Math.max(BLOCK, end - skip) + SLACK);
     const wanted = [this.fetcher({ limit, skip, cursor: null }, this.ended.signal)];
     if (skip > 0) wanted.push(this.fetcher({ limit: HEAD, skip: 0, cursor: null }, this.ended.signal));
-    const [page, head] = await Promise.all(wanted);
+    let pages: ImagePage[];
+    try {
+      pages = await Promise.all(wanted);
+    } catch (error) {
+      if (this.ended.signal.aborted) return; // Another listing is shown by now.
+      throw error;
+    }
     if (this.ended.signal.aborted) return;
+    const [page, head] = pages;
     if (mutations !== this.mutations) return this.onDrift();
     const { isAtTop } = this.view;
     const came = this.notice((head ?? page!).images);
