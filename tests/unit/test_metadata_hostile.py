@@ -40,6 +40,8 @@ from tests.unit.test_metadata_makers import (
 from tests.unit.test_metadata_words import EXIF, IPTC, XMP_BODY
 
 _MAX_S = 0.05
+# What 200,000 rounds of a loop take a core of 3 GHz: the bar is for such a one.
+_PLAIN_S = 0.0035
 
 
 def with_exif(block: bytes) -> bytes:
@@ -182,21 +184,30 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 
+def slowness() -> float:
+    """Return how many times as long as a core of 3 GHz this one takes, 1 at least."""
+    start = time.thread_time()
+    for _ in range(200_000):
+        pass
+    return max(1.0, (time.thread_time() - start) / _PLAIN_S)
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_nothing_hostile_takes_50_ms(name: str) -> None:
     data = HOSTILE[name]()
     format_ = sniff(data)
     assert format_
     took = []
+    at_most_s = _MAX_S * min(slowness() for _ in range(5))
     with decoders.opened(data, format_) as picture:
         for _ in range(20):  # a core is slower while others want what it shares with theirs
             start = time.thread_time()
             found = describe(picture, format_, data)
             took.append(time.thread_time() - start)
-            if took[-1] < _MAX_S:
+            if took[-1] < at_most_s:
                 break
     assert isinstance(found, Description)
-    assert min(took) < _MAX_S
+    assert min(took) < at_most_s
 
 
 def test_a_million_boxes_do_not_take_50_ms() -> None:
