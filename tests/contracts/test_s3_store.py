@@ -325,6 +325,27 @@ def test_a_machine_that_knows_nothing_learns_it_from_the_bucket(
     assert sorted(other.names()) == sorted([kept, trashed, archived])
 
 
+def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
+    store: S3Store, stores: S3Stores, tmp_path: Path
+) -> None:
+    name, sha256 = settled(store), hashlib.sha256(DATA).digest()
+    assert store.put_away(name, sha256)
+    store.bring_back(name, sha256)
+    stores.bucket.put(name, b"damaged")
+    assert content(store, name) == b"damaged"
+    store.quarantine(name)
+    stores.folder = tmp_path / "another"
+    for each in (store, stores.start().adapter):
+        assert content(each, name) == DATA
+        assert (each.is_archived(name), each.is_quarantined(name)) == (True, False)
+        assert each.is_settled(name)
+        assert list(each.names()) == [name]
+    stores.archive.put(name, b"damaged, too")
+    store.quarantine(name)
+    assert store.is_quarantined(name)
+    assert content(store, name) is None
+
+
 def test_a_dead_process_is_given_time_for_what_it_had_begun(stores: S3Stores) -> None:
     dead = stores.start()
     dead.adapter.put(name := new_name(), DATA)

@@ -87,8 +87,12 @@ class BucketArchive:
         if self._storage_class:
             notes["Storage-Class"] = self._storage_class
         self._archive.put_new(name, data, sha256, notes)
-        self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
+        self.mark(name)
         return True
+
+    def mark(self, name: str) -> None:
+        """Note, for all machines, that the bytes of a blob are here."""
+        self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
         """Copy an original back; tell whether it is what it must be."""
@@ -132,7 +136,7 @@ class BucketArchive:
                 self._archive.remove([name])
                 removed += 1
             else:
-                self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
+                self.mark(name)
         return removed
 
     def _kept_notes(self, notes: Mapping[str, str]) -> dict[str, str]:

@@ -293,6 +293,13 @@ class S3Store:
     def quarantine(self, name: str) -> None:
         """See BlobStore.quarantine."""
         key = self._key(name)
+        if self._archive.has(name) and self._bucket.has(key):
+            # What was read is the one here. The archive's, brought back a while ago, was sound
+            # then: it is the original now, and the next to be looked at.
+            self._archive.mark(name)
+            self._marks.add(Mark.ARCHIVED, name)
+            self._bucket.remove([key])
+            return
         try:
             self._bucket.copy(key, DAMAGED + key)
         except FileNotFoundError:
