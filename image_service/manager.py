@@ -238,7 +238,14 @@ class StorageManager:
         """
         digests = arguments.checksums(checksums, at_most=MAX_LIMIT)
         found = self._catalogue.find_digests(digests)
-        return {checksum_text(digest): image_id for digest, image_id in found.items()}
+        # Who asks will not upload it: whoever stored one of them may not know whether it was
+        # committed, and be about to undo it.
+        there = self._catalogue.vouch_for_all(set(found.values())) if found else set()
+        return {
+            checksum_text(digest): image_id
+            for digest, image_id in found.items()
+            if image_id in there
+        }
 
     def months(self) -> list[MonthTotals]:
         """See Listings.months."""

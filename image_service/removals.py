@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from .domain.image import Image, parse_image_ref
 from .domain.listing import ListQuery
 from .domain.outcomes import Delivery
-from .domain.ports import BlobStore, Catalogue, Clock, DuplicateRequest, RequestKey
+from .domain.ports import BlobStore, Catalogue, Clock, Condition, DuplicateRequest, RequestKey
 from .domain.variant_ports import VariantStore
 from .errors import ImageNotFound, ImageServiceError
 
@@ -118,19 +118,31 @@ class Removals:
                 limit=_AT_ONCE, descending=False, tag=tag, created_until_ms=now_ms - kept_ms
             )
             for image in self._catalogue.page(old).images:
-                with contextlib.suppress(ImageNotFound):  # somebody else was first
-                    self.remove(image.id)
+                self._expire(image, functools.partial(_has, tag))
         until_ms = now_ms - self._trash_retention_ms
         for image in self._catalogue.trashed_before(until_ms, _AT_ONCE):
             with contextlib.suppress(ImageNotFound):
-                self._purge(image, only_trashed=True)
+                self._purge(image, only_if=functools.partial(_was_trashed_before, until_ms))
 
-    def _trash(self, image: Image, once: RequestKey | None) -> Image:
+    def _expire(self, listed: Image, only_if: Condition) -> None:
+        """Remove an image of a list, unless it is another's or not so any more."""
+        image = self._catalogue.get(listed.id)
+        if image is None or not only_if(image):  # by far most of it is seen here
+            return
+        with contextlib.suppress(ImageNotFound):
+            if self._trash_retention_ms:
+                self._trash(image, only_if=only_if)
+            else:
+                self._purge(image, only_if=only_if)
+
+    def _trash(
+        self, image: Image, once: RequestKey | None = None, *, only_if: Condition | None = None
+    ) -> Image:
         # First, so that nothing in another process's memory is good any more when it is in the
         # trash; until then it is found where it went. And again, for a sweep may have put it back.
         self._store.shelve(image.blob_name)
         try:
-            trashed = self._catalogue.trash(image.id, self._clock.now_ms(), once)
+            trashed = self._catalogue.trash(image.id, self._clock.now_ms(), once, only_if=only_if)
         except DuplicateRequest as duplicate:
             trashed = duplicate.image
         except ImageServiceError:
@@ -139,6 +151,7 @@ class Removals:
         self._owed.attempt(functools.partial(self._shelve_if_trashed, image))
         self._owed.attempt(functools.partial(self._variants.purge, image.id))
         if trashed is None:
+            self._owed.attempt(functools.partial(self._unshelve_if_living, image))
             raise ImageNotFound(image.id)
         return trashed
 
@@ -151,12 +164,12 @@ class Removals:
             self._store.shelve(image.blob_name)
 
     def _purge(
-        self, image: Image, once: RequestKey | None = None, *, only_trashed: bool = False
+        self, image: Image, once: RequestKey | None = None, *, only_if: Condition | None = None
     ) -> Image:
-        """Remove an image for good; with only_trashed unless it was restored a moment ago."""
+        """Remove an image for good. Args: only_if: see Catalogue.trash."""
         try:
             self._store.doubt(image.blob_name)
-            removed = self._catalogue.remove(image.id, once, only_trashed=only_trashed)
+            removed = self._catalogue.remove(image.id, once, only_if=only_if)
         except DuplicateRequest as duplicate:
             removed = duplicate.image
         except ImageServiceError:
@@ -180,6 +193,14 @@ class Removals:
             self._store.abandon(image.blob_name)
             return
         discard(self._store, image.blob_name)
+
+
+def _has(tag: str, image: Image) -> bool:
+    return tag in image.tags
+
+
+def _was_trashed_before(moment_ms: int, image: Image) -> bool:
+    return image.deleted_ms is not None and image.deleted_ms < moment_ms
 
 
 def found(catalogue: Catalogue, image_id: object, *, or_trashed: bool = False) -> Image:

@@ -107,12 +107,14 @@ class SqlJournal:
                 # Whose lease nobody has any more: dead from now on.
                 row = {"id": holder, "expires_ms": 0, "dead_ms": now_ms()}
                 connection.execute(_BURY[connection.dialect.name].values(row))
+        living = sa.select(provisional.c.name).where(provisional.c.holder.not_in(_DEAD))
         long_dead = leases.c.dead_ms <= now_ms() - self._grace_ms
         names = (
             sa.select(provisional.c.name)
             .distinct()
             .join(leases, leases.c.id == provisional.c.holder)
-            .where(long_dead)
+            # What one that lives is at work on, too, is left to it.
+            .where(long_dead, provisional.c.name.not_in(living))
             .order_by(provisional.c.name)
         )
         return list(connection.scalars(names))

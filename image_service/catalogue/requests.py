@@ -110,6 +110,21 @@ def vouch_for(connection: sa.Connection, image_id: str) -> bool:
     return bool(connection.execute(ended, {"holder": _VOUCHED}).rowcount)
 
 
+def not_vouched_for(connection: sa.Connection, image_ids: Collection[str]) -> set[str]:
+    """Return those of image_ids that a request ended with of which nobody has vouched so far."""
+    # SQLite takes 32,766 values, of more than may be asked for at once.
+    ended = sa.select(requests.c.image_id).where(
+        requests.c.image_id.in_(list(image_ids)), requests.c.holder.is_distinct_from(_VOUCHED)
+    )
+    return set(connection.scalars(ended))
+
+
+def vouch_for_all(connection: sa.Connection, image_ids: Collection[str]) -> None:
+    """Vouch for each, as vouch_for() does."""
+    ended = sa.update(requests).where(requests.c.image_id.in_(list(image_ids)))
+    connection.execute(ended, {"holder": _VOUCHED})
+
+
 def may_be_vouched_for(
     connection: sa.Connection, image_id: str, asked: Collection[RequestKey]
 ) -> bool:

@@ -13,7 +13,7 @@ from ..domain.events import EventType
 from ..domain.formats import Format
 from ..domain.image import Blob, Changes, Image, blob_name
 from ..domain.listing import ListQuery
-from ..domain.ports import FormatTotals, RequestKey
+from ..domain.ports import Condition, FormatTotals, RequestKey
 from ..domain.quota import Quotas, Used
 from ..errors import StorageFull
 from . import changes as image_changes
@@ -134,7 +134,14 @@ class SqlCatalogue(SqlListings):
 
     def put_back(self, image: Image) -> None:
         """See Catalogue.put_back."""
-        self._write(functools.partial(moves.insert, image=image, row=to_row(image)))
+
+        def work(connection: sa.Connection) -> None:
+            self._holder.check(connection)
+            if self._journal:  # its bytes are there, and nobody is about to clear them up
+                self._journal.check(connection, image.blob_name)
+            moves.insert(connection, image, to_row(image))
+
+        self._write(work)
 
     def get(self, image_id: str, *, trashed: bool | None = False) -> Image | None:
         """See Catalogue.get."""
@@ -142,7 +149,7 @@ class SqlCatalogue(SqlListings):
         return image if image and trashed in (None, image.deleted_ms is not None) else None
 
     def remove(
-        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+        self, image_id: str, request: RequestKey | None = None, *, only_if: Condition | None = None
     ) -> Image | None:
         """See Catalogue.remove."""
         tell = self._events.of(EventType.DELETED)
@@ -151,7 +158,9 @@ class SqlCatalogue(SqlListings):
             image = _find(connection, image_id, to_change=True)
             if image and self._journal:
                 self._journal.check(connection, image.blob_name)
-            if image is None or (only_trashed and image.deleted_ms is None):
+            if image and only_if and not only_if(image):
+                return None
+            if image is None:
                 if request:
                     requests.raise_if_done(connection, request)
                 return None
@@ -186,13 +195,20 @@ class SqlCatalogue(SqlListings):
         return self._announced(self._write(work))
 
     def trash(
-        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+        self,
+        image_id: str,
+        deleted_ms: int,
+        request: RequestKey | None = None,
+        *,
+        only_if: Condition | None = None,
     ) -> Image | None:
         """See Catalogue.trash."""
         tell = self._events.of(EventType.DELETED)
 
         def work(connection: sa.Connection) -> Image | None:
             image = _find(connection, image_id, to_change=True)
+            if image and only_if and not only_if(image):
+                return None
             if image is None or image.deleted_ms is not None:
                 if request:
                     requests.raise_if_done(connection, request)
@@ -255,6 +271,12 @@ class SqlCatalogue(SqlListings):
     def vouch_for(self, image_id: str) -> bool:
         """See Catalogue.vouch_for."""
         return self._write_on_full_disk(functools.partial(requests.vouch_for, image_id=image_id))
+
+    def vouch_for_all(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.vouch_for_all."""
+        if new := self._read(functools.partial(requests.not_vouched_for, image_ids=image_ids)):
+            self._write_on_full_disk(functools.partial(requests.vouch_for_all, image_ids=new))
+        return self.known(image_ids)
 
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
         """See Catalogue.find_similar."""

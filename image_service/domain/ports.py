@@ -12,6 +12,9 @@ from .listing import ListQuery
 from .quota import Quotas, Used
 from .strip import Strip
 
+Condition = Callable[[Image], bool]
+"""Tells something of an image."""
+
 IdsAmong = Callable[[Collection[str]], set[str]]
 """Returns those of some image ids of which something is true."""
 
@@ -322,10 +325,16 @@ class Catalogue(Listings, Protocol):
         """
 
     def trash(
-        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+        self,
+        image_id: str,
+        deleted_ms: int,
+        request: RequestKey | None = None,
+        *,
+        only_if: Condition | None = None,
     ) -> Image | None:
         """Put the image into the trash and remember the request; return it, or None.
 
+        Args: only_if: where it is not true of the image at that moment, the image stays.
         Raises: DuplicateRequest if the image is not there but this request trashed it.
         """
 
@@ -339,11 +348,11 @@ class Catalogue(Listings, Protocol):
         """Return images that were put into the trash before a moment, the oldest first."""
 
     def remove(
-        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+        self, image_id: str, request: RequestKey | None = None, *, only_if: Condition | None = None
     ) -> Image | None:
         """Remove the image for good, from the trash, too; uncount it, remember the request.
 
-        Args: only_trashed: one that is not in the trash stays as it is.
+        Args: only_if: as trash()'s.
 
         Returns: what was removed, or None.
 
@@ -376,6 +385,9 @@ class Catalogue(Listings, Protocol):
 
         Returns: False where it was. One that was removed since is vouched for, too.
         """
+
+    def vouch_for_all(self, image_ids: Collection[str]) -> set[str]:
+        """Do the same for many; return those that are there, in the trash or not."""
 
     def now_ms(self) -> int:
         """Return the time, Unix milliseconds, by the clock that all who share the catalogue see."""

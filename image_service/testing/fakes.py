@@ -14,6 +14,7 @@ from ..domain.image import Blob, Changes, Findings, Image, month_of
 from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from ..domain.outcomes import Match
 from ..domain.ports import (
+    Condition,
     DuplicateRequest,
     FormatTotals,
     MonthCount,
@@ -128,10 +129,17 @@ class MemoryCatalogue:
         return changed
 
     def trash(
-        self, image_id: str, deleted_ms: int, request: RequestKey | None = None
+        self,
+        image_id: str,
+        deleted_ms: int,
+        request: RequestKey | None = None,
+        *,
+        only_if: Condition | None = None,
     ) -> Image | None:
         """See Catalogue.trash."""
         image = self.get(image_id)
+        if image and only_if and not only_if(image):
+            return None
         if image is None:
             self._raise_if_done(request)
             return None
@@ -163,11 +171,11 @@ class MemoryCatalogue:
         return [image for *_, image in sorted(old, key=lambda each: each[:2])[:limit]]
 
     def remove(
-        self, image_id: str, request: RequestKey | None = None, *, only_trashed: bool = False
+        self, image_id: str, request: RequestKey | None = None, *, only_if: Condition | None = None
     ) -> Image | None:
         """See Catalogue.remove."""
         image = self.records.images.get(image_id)
-        if image and only_trashed and image.deleted_ms is None:
+        if image and only_if and not only_if(image):
             return None
         if image is None:
             self._raise_if_done(request)
@@ -212,6 +220,12 @@ class MemoryCatalogue:
         for asked in ended:
             asked.is_vouched_for = True
         return bool(ended)
+
+    def vouch_for_all(self, image_ids: Collection[str]) -> set[str]:
+        """See Catalogue.vouch_for_all."""
+        for image_id in image_ids:
+            self.vouch_for(image_id)
+        return self.known(image_ids)
 
     def _ended_with(self, image_id: str) -> dict[str, _Asked]:
         requests = self.records.requests.items()

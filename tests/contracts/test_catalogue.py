@@ -415,6 +415,23 @@ def test_withdrawing_undoes_an_upload_with_its_requests(catalogue: Catalogue) ->
     assert not catalogue.vouch_for(image.id)
 
 
+def test_many_are_vouched_for_at_once(catalogues: Any) -> None:
+    mine, other = (catalogues.start().adapter for _ in range(2))
+    kept, trashed, withdrawn, left, plain = (new_image() for _ in range(5))
+    for image in (kept, trashed, withdrawn, left):
+        mine.add(image, [asked(f"caller:{image.id}")])
+    mine.add(plain)
+    mine.trash(trashed.id, NOON_MS)
+    mine.withdraw(withdrawn)
+    these = {image.id for image in (kept, trashed, withdrawn, plain, new_image())}
+    for _ in range(2):
+        assert other.vouch_for_all(these) == {kept.id, trashed.id, plain.id}
+    assert other.vouch_for_all(set()) == set()
+    for image in (kept, left):
+        mine.withdraw(image, [asked(f"caller:{image.id}")])
+    assert mine.known([kept.id, left.id]) == {kept.id}
+
+
 def test_what_somebody_has_vouched_for_is_not_withdrawn(catalogues: Any) -> None:
     mine, other = (catalogues.start().adapter for _ in range(2))
     image, removed = new_image(), new_image()

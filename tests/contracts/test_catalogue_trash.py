@@ -9,9 +9,15 @@ import pytest
 
 from image_service.domain.fingerprint import Fingerprint
 from image_service.domain.formats import Format
-from image_service.domain.image import Image
+from image_service.domain.image import Changes, Image
 from image_service.domain.listing import parse_list_query
-from image_service.domain.ports import Catalogue, DuplicateRequest, FormatTotals, RequestKey
+from image_service.domain.ports import (
+    Catalogue,
+    Condition,
+    DuplicateRequest,
+    FormatTotals,
+    RequestKey,
+)
 from image_service.domain.quota import Used
 from image_service.testing import NOON_MS
 from tests.contracts.adapters import new_image
@@ -133,10 +139,16 @@ def test_what_is_put_back_is_exactly_as_it_was(catalogue: Catalogue) -> None:
     assert catalogue.used("ada") == Used(1, 1000)
 
 
-def test_what_was_restored_meanwhile_is_not_removed_from_the_trash(catalogue: Catalogue) -> None:
-    image = catalogue.add(new_image())
-    assert catalogue.remove(image.id, only_trashed=True) is None
+def test_what_has_changed_meanwhile_is_not_removed(catalogue: Catalogue) -> None:
+    image = catalogue.add(new_image(tags=("a",)))
+    is_trashed: Condition = lambda found: found.deleted_ms is not None  # noqa: E731
+    is_tagged: Condition = lambda found: "b" in found.tags  # noqa: E731
+    assert catalogue.remove(image.id, only_if=is_trashed) is None
+    assert catalogue.trash(image.id, NOON_MS, only_if=is_tagged) is None
     assert catalogue.get(image.id) == image
-    catalogue.trash(image.id, NOON_MS)
-    assert catalogue.remove(image.id, only_trashed=True) == in_trash(image)
+    tagged = catalogue.change(image.id, Changes(tags=("b",)))
+    assert tagged
+    assert catalogue.trash(image.id, NOON_MS, only_if=is_tagged) == in_trash(tagged)
+    assert catalogue.remove(image.id, only_if=is_trashed) == in_trash(tagged)
     assert catalogue.known([image.id]) == set()
+    assert catalogue.totals()[Format.JPEG] == FormatTotals(0, 0)

@@ -189,6 +189,18 @@ def test_a_name_that_two_have_noted_stays_until_both_have_ended(databases: Any) 
     until(lambda: journal_of(three).left_over() == ["a.jpg"])
 
 
+def test_a_name_that_a_living_one_is_at_work_on_is_left_to_it(databases: Any) -> None:
+    dead, living, other = (databases.start() for _ in range(3))
+    for each in (dead, living):
+        journal_of(each).begin("a.jpg")
+    journal_of(dead).begin("b.jpg")
+    dead.kill()
+    until(lambda: journal_of(other).left_over() == ["b.jpg"])
+    assert journal_of(living).left_over() == ["b.jpg"]
+    journal_of(living).end("a.jpg")  # and it says so of the dead one's, too
+    assert journal_of(other).left_over() == ["b.jpg"]
+
+
 def with_journal(process: Process) -> tuple[Any, Journal]:
     journal = process.database.journal(grace_s=GRACE_S)
     return process.database.catalogue(journal), journal
@@ -235,6 +247,8 @@ def test_what_others_may_clear_up_is_not_added_any_more(databases: Any) -> None:
         heir.end(name)
     with pytest.raises(StorageUnavailable):
         catalogue.add(image)
+    with pytest.raises(StorageUnavailable):
+        catalogue.put_back(image)
     with pytest.raises(StorageUnavailable):
         catalogue.remove(kept.id)
     assert two.adapter.known([image.id, kept.id]) == {kept.id}

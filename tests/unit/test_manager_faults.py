@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 from typing import Any
 
 import pytest
 
+from image_service.domain.image import checksum_text
 from image_service.domain.outcomes import Delivery
 from image_service.errors import (
     ImageNotFound,
@@ -264,3 +266,32 @@ def test_an_upload_that_is_undone_before_its_repetition_is_answered_is_stored_an
     image = other.manager.add(PICTURE, "a.png", idempotency_key="k")
     assert other.ids() == {image.id} != {first}
     other.assert_in_step()
+
+
+def test_an_upload_that_was_told_to_be_there_is_not_undone() -> None:
+    world = World()
+    set_faults(world.catalogue, {"add": "after", "withdraw": "before"})
+    with pytest.raises(StorageUnavailable):
+        world.manager.add(PICTURE, "a.png", idempotency_key="k")
+    checksum = checksum_text(hashlib.sha256(PICTURE).digest())
+    found = world.sibling().manager.find([checksum])
+    world.healed().manager.sweep()
+    assert world.ids() == set(found.values()) == {found[checksum]}
+    world.assert_in_step()
+
+
+def test_an_upload_that_is_undone_meanwhile_is_not_told_to_be_there() -> None:
+    world = World()
+    other = world.sibling()
+    set_faults(world.catalogue, {"add": "after", "withdraw": "before"})
+    with pytest.raises(StorageUnavailable):
+        world.manager.add(PICTURE, "a.png", idempotency_key="k")
+    vouch_for_all = other.catalogue._adapter.vouch_for_all
+
+    def too_late(image_ids: set[str]) -> Any:
+        world.healed().manager.sweep()
+        return vouch_for_all(image_ids)
+
+    other.catalogue._adapter.vouch_for_all = too_late
+    assert other.manager.find([checksum_text(hashlib.sha256(PICTURE).digest())]) == {}
+    assert other.ids() == set()

@@ -175,3 +175,48 @@ def test_what_is_restored_while_the_trash_is_emptied_stays(world: World) -> None
     assert world.ids() == {image.id}
     assert world.manager.open(image.id)[1].read() == PICTURE
     assert world.manager.is_there(image)
+
+
+@pytest.mark.parametrize("trash_retention_days", [0, 1])
+@pytest.mark.parametrize("step", ["get", "remove or trash"])
+def test_what_loses_its_tag_while_others_expire_stays(
+    step: str, trash_retention_days: float
+) -> None:
+    world = World(retention_days={"tmp": 1}, trash_retention_days=trash_retention_days)
+    image = world.manager.add(PICTURE, "a.png", tags=["tmp"])
+    world.clock.advance(DAY_MS + 1)
+    if step != "get":
+        step = "trash" if trash_retention_days else "remove"
+    act = getattr(world.catalogue._adapter, step)
+
+    def kept_first(*args: Any, **kwargs: Any) -> object:
+        setattr(world.catalogue._adapter, step, act)
+        world.sibling().manager.update(image.id, tags=["keep"])
+        return act(*args, **kwargs)
+
+    setattr(world.catalogue._adapter, step, kept_first)
+    world.manager.expire()
+    assert world.ids() == {image.id}
+    assert world.manager.open(image.id)[1].read() == PICTURE
+    assert world.manager.is_there(image)
+    assert trashed(world) == []
+
+
+def test_what_was_restored_and_removed_again_has_all_its_time(world: World) -> None:
+    image = world.manager.add(PICTURE, "a.png")
+    world.manager.remove(image.id)
+    world.clock.advance(3 * DAY_MS)
+    remove = world.catalogue._adapter.remove
+
+    def anew(*args: Any, **kwargs: Any) -> object:
+        world.catalogue._adapter.remove = remove
+        other = world.sibling().manager
+        other.restore(image.id)
+        other.remove(image.id)
+        return remove(*args, **kwargs)
+
+    world.catalogue._adapter.remove = anew
+    world.manager.expire()
+    assert trashed(world) == [image.id]
+    assert world.manager.restore(image.id).id == image.id
+    assert world.manager.open(image.id)[1].read() == PICTURE
