@@ -104,9 +104,9 @@ def abandon(connection: sa.Connection, request: RequestKey, *, holder: str) -> N
     connection.execute(sa.delete(requests).where(mine))
 
 
-def vouch_for(connection: sa.Connection, image_id: str) -> bool:
-    """See Catalogue.vouch_for."""
-    ended = sa.update(requests).where(requests.c.image_id == image_id)
+def vouch_for(connection: sa.Connection, image_ids: Collection[str]) -> bool:
+    """Vouch for images; tell whether a request ended with any. See Catalogue.vouch_for."""
+    ended = sa.update(requests).where(requests.c.image_id.in_(list(image_ids)))
     return bool(connection.execute(ended, {"holder": _VOUCHED}).rowcount)
 
 
@@ -117,12 +117,6 @@ def not_vouched_for(connection: sa.Connection, image_ids: Collection[str]) -> se
         requests.c.image_id.in_(list(image_ids)), requests.c.holder.is_distinct_from(_VOUCHED)
     )
     return set(connection.scalars(ended))
-
-
-def vouch_for_all(connection: sa.Connection, image_ids: Collection[str]) -> None:
-    """Vouch for each, as vouch_for() does."""
-    ended = sa.update(requests).where(requests.c.image_id.in_(list(image_ids)))
-    connection.execute(ended, {"holder": _VOUCHED})
 
 
 def may_be_vouched_for(

@@ -270,12 +270,12 @@ class SqlCatalogue(SqlListings):
 
     def vouch_for(self, image_id: str) -> bool:
         """See Catalogue.vouch_for."""
-        return self._write_on_full_disk(functools.partial(requests.vouch_for, image_id=image_id))
+        return self._write_on_full_disk(functools.partial(requests.vouch_for, image_ids=[image_id]))
 
     def vouch_for_all(self, image_ids: Collection[str]) -> set[str]:
         """See Catalogue.vouch_for_all."""
         if new := self._read(functools.partial(requests.not_vouched_for, image_ids=image_ids)):
-            self._write_on_full_disk(functools.partial(requests.vouch_for_all, image_ids=new))
+            self._write_on_full_disk(functools.partial(requests.vouch_for, image_ids=new))
         return self.known(image_ids)
 
     def find_similar(self, image: Image, *, max_distance: int, limit: int) -> list[Image]:
