@@ -40,9 +40,10 @@ from scripts.postgres import Server, private_server
 
 FEW, MANY = 1_000, 1_000_000
 RARE, FREQUENT, SHARED = "harbour", "photo-7", "photo-777"
+OF_FREQUENT = f"search: {FREQUENT}, a tenth of the names"
+OF_SHARED = f"search: {SHARED}, rare, of parts that all names have"
 WITHOUT_BAR = (
-    "page of 100 of a tag", "page of 100 of a format", f"search: {FREQUENT}, a tenth of the names",
-    f"search: {SHARED}, rare, of parts that all names have", "find_similar",
+    "page of 100 of a tag", "page of 100 of a format", OF_FREQUENT, OF_SHARED, "find_similar",
 )  # fmt: skip
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 # Of each operation by name, the milliseconds among so many images.
@@ -208,8 +209,8 @@ class Operations:
             # Without a bar: what these find, or count, grows with the store up to a limit.
             "page of 100 of a tag": lambda: self._catalogue.page(_query(tag=LABELS[7])),
             "page of 100 of a format": lambda: self._catalogue.page(_query(format="jpeg")),
-            WITHOUT_BAR[2]: lambda: self._search(FREQUENT),
-            WITHOUT_BAR[3]: lambda: self._search(SHARED),
+            OF_FREQUENT: lambda: self._search(FREQUENT),
+            OF_SHARED: lambda: self._search(SHARED),
             "find_similar": lambda: self._catalogue.find_similar(
                 _chance.choice(self._known), max_distance=8, limit=50
             ),
