@@ -14,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..domain.listing import COUNTED_AT_MOST, ListQuery
+from ..domain.listing import ListQuery
 from .tables import images
+from .walks import counted
 
 CHARACTERS_AT_LEAST = 3
 """What is shorter no index knows, of either database: these are of runs of three characters."""
@@ -60,8 +61,7 @@ def is_more_than_a_word(query: ListQuery) -> bool:
 
 def count(connection: sa.Connection, query: ListQuery) -> int:
     """Return how many images of the time asked for have the word: COUNTED_AT_MOST + 1 at most."""
-    found = matches(query, _index.c.rowid).limit(COUNTED_AT_MOST + 1).subquery()
-    return connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0
+    return counted(connection, matches(query, _index.c.rowid))
 
 
 def matches(query: ListQuery, column: sa.ColumnElement[Any]) -> sa.Select[Any]:

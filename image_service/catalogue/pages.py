@@ -14,7 +14,7 @@ from .counts import files_of_tag
 from .failures import told_as_too_slow
 from .records import from_row
 from .tables import images, totals
-from .walks import conditions, page_of
+from .walks import conditions, counted, page_of
 
 _TOTALS = sa.select(totals)
 
@@ -66,5 +66,4 @@ def _filtered_total(connection: sa.Connection, query: ListQuery) -> int:
         return files_of_tag(connection, query.tag)
     if query.format is not None and not replace(query, format=None).is_filtered:
         return count_all(connection, query)
-    found = sa.select(images.c.id).where(*conditions(query)).limit(COUNTED_AT_MOST + 1)
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
+    return counted(connection, sa.select(images.c.id).where(*conditions(query)))

@@ -16,7 +16,7 @@ from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from . import filenames
 from .counts import files_of_tag
 from .tables import image_tags, images
-from .walks import begun, conditions, order_column, page_of, paged, with_ids
+from .walks import begun, conditions, counted, order_column, page_of, paged, with_ids
 
 # So many names are read sooner than the index counts a word of runs that all names have.
 _FEW = 1_000
@@ -45,8 +45,7 @@ def search(connection: sa.Connection, query: ListQuery) -> Found | None:
     if filenames.is_more_than_a_word(query):
         if not is_few:
             return None
-        every = _in_index(query, images.c.id).subquery()
-        count = connection.scalar(sa.select(sa.func.count()).select_from(every)) or 0
+        count = counted(connection, _in_index(query, images.c.id))
     if not count:
         return Found((), 0)
     if query.order == "createdAt":

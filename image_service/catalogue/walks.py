@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..domain.listing import ListQuery
+from ..domain.listing import COUNTED_AT_MOST, ListQuery
 from .tables import image_tags, images, listed
 
 _ORDER_COLUMNS = {
@@ -61,6 +61,12 @@ def ordered(query: ListQuery, statement: sa.Select[Any], *by: Any) -> sa.Select[
     """Return a statement in its order. Args: by: as begun()'s."""
     order = sa.desc if query.descending else sa.asc
     return statement.order_by(*map(order, by or _by(query)))
+
+
+def counted(connection: sa.Connection, found: sa.Select[Any]) -> int:
+    """Return how many rows a statement finds, counted no further than COUNTED_AT_MOST + 1."""
+    some = found.limit(COUNTED_AT_MOST + 1).subquery()
+    return connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def conditions(query: ListQuery) -> list[sa.ColumnElement[bool]]:

@@ -300,7 +300,11 @@ def test_a_removed_images_tags_are_gone_too(catalogue: Catalogue) -> None:
 def test_a_filtered_listing_is_counted_no_further_than_it_says(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("image_service.catalogue.pages", "image_service.testing.fakes"):
+    for module in (
+        "image_service.catalogue.pages",
+        "image_service.catalogue.walks",
+        "image_service.testing.fakes",
+    ):
         monkeypatch.setattr(f"{module}.COUNTED_AT_MOST", 5)
     for count in range(1, 8):
         catalogue.add(new_image())

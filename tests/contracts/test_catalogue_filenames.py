@@ -23,7 +23,7 @@ PARTS = (
 )  # fmt: skip
 MODULES = (
     "image_service.catalogue.pages",
-    "image_service.catalogue.filenames",
+    "image_service.catalogue.walks",
     "image_service.catalogue.searches",
     "image_service.catalogue.timeline",
     "image_service.testing.fakes",
