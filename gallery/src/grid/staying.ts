@@ -64,7 +64,9 @@ function slide(list: HTMLElement): void {
 function taken(geometry: Geometry, offsetTop: number): Anchor | null {
   const top = scrollY - offsetTop + COVERED_PX;
   if (top <= COVERED_PX) return null;
-  const index = geometry.heldBetween(top, top - COVERED_PX + innerHeight) ?? geometry.indexAt(top);
+  // Pages scroll by whole pixels, rows have fractions of them: what is left of a row above is not looked at.
+  const from = top + ROUNDED_PX;
+  const index = geometry.heldBetween(from, top - COVERED_PX + innerHeight) ?? geometry.indexAt(from);
   const id = geometry.listing.at(index)?.imageId ?? "";
   const y = geometry.yOf(index);
   const isAtEnd = scrollY >= endOfPage() - ROUNDED_PX;
