@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import fcntl
-import hashlib
 import itertools
 import json
 import os
@@ -40,9 +39,8 @@ from .backup_format import (
 from .backup_objects import Objects
 from .domain.image import Blob, Image
 from .domain.ports import BlobStore, Catalogue
+from .storage.files import sha256_of
 from .verify import Pace
-
-_CHUNK_BYTES = 1024 * 1024
 
 
 class BackupFolder:
@@ -72,7 +70,7 @@ class BackupFolder:
         """Open a backup's catalogue. Raises: BackupFailed if it is not what was written."""
         path = self._backups / backup.name / CATALOGUE
         with translated():
-            if digest_of(path) != backup.catalogue_sha256:
+            if sha256_of(path).hex() != backup.catalogue_sha256:
                 raise BackupFailed(f"{backup.name} is damaged: its catalogue is not what it was")
         with self._open_catalogue(path) as catalogue:
             yield catalogue
@@ -124,7 +122,7 @@ class BackupFolder:
         """Yield the name of every object, and whether its bytes are those it is named after."""
         with translated():
             for name in self._objects.names():
-                yield name, digest_of(self._objects.path(name)) == name
+                yield name, sha256_of(self._objects.path(name)).hex() == name
 
     def missing(self, backup: Backup) -> list[str]:
         """Return the names of images whose originals a backup should have, and has not."""
@@ -184,7 +182,7 @@ class BackupFolder:
 
     def _finish(self, part: Path, name: str, now: dt.datetime, done: Progress) -> None:
         created = now.isoformat(timespec="seconds")
-        backup = done.described(name, created, digest_of(part / CATALOGUE))
+        backup = done.described(name, created, sha256_of(part / CATALOGUE).hex())
         os.sync()  # once for all: the originals are on disk before the backup is one
         final = self._backups / name
         part.rename(final)
@@ -203,12 +201,3 @@ def _described(path: Path) -> Backup | str:
     except ValueError:
         text = ""
     return read_manifest(text, path.parent.name)
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex. Raises: OSError."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -18,7 +18,7 @@ from .verify import Finding, Verification
 _MEANINGS = {
     "missing": "the catalogue has it, and its file is not there",
     "damaged": "its file is not what was stored",
-    "unreadable": "its file cannot be opened",
+    "unreadable": "its file cannot be opened or read; what it is on may be away",
     "quarantined": "it was found to be damaged before, and is not served",
     "orphaned": "a file of an image that the catalogue does not know",
     "foreign": "a file of somebody else's, left alone",

@@ -11,6 +11,8 @@ from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
 from .errors import StorageUnavailable
 
+_CHUNK_BYTES = 1024 * 1024
+
 
 @dataclass
 class Restored:
@@ -36,12 +38,15 @@ def restore(
     Images that are there stay as they are; where only the file is missing or in quarantine it is
     put back. What the store has beyond the backup stays, too.
 
-    Args: copy: the backup's catalogue. only: the ids of the images that are wanted.
+    Args:
+        copy: the backup's catalogue.
+        only: the ids of the images that are wanted; of these, what opens and cannot be read to its
+            end is put back, too.
     """
     for listed in walk(copy):
         if only is None or listed.id in only:
             try:
-                _restore_one(backups, copy, listed, store, catalogue, done)
+                _restore_one(backups, copy, listed, store, catalogue, done, reads=only is not None)
             except BackupFailed as exc:
                 done.wrong.append((listed.blob_name, exc.why))
             yield listed
@@ -54,15 +59,13 @@ def _restore_one(
     store: BlobStore,
     catalogue: Catalogue,
     done: Restored,
+    *,
+    reads: bool,
 ) -> None:
     name = listed.blob_name
     is_known = bool(catalogue.known([listed.id]))
-    if is_known:
-        try:
-            store.open(name).close()
-            return
-        except (FileNotFoundError, StorageUnavailable):  # gone, or in an archive that is
-            pass
+    if is_known and _is_there(store, name, reads=reads):
+        return
     image = copy.get(listed.id, trashed=listed.is_trashed)
     assert image
     data = backups.read(image)
@@ -80,3 +83,14 @@ def _restore_one(
     store.lift_quarantine(name)
     if catalogue.trashed([image.id]):  # here, whatever it was when the backup was made
         store.shelve(name)
+
+
+def _is_there(store: BlobStore, name: str, *, reads: bool) -> bool:
+    try:
+        with store.open(name) as file:
+            while reads and file.read(_CHUNK_BYTES):
+                pass
+        return True
+    # Gone, or in an archive that is; or its disk cannot read it.
+    except (OSError, StorageUnavailable):
+        return False

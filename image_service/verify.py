@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -12,10 +13,10 @@ from typing import Literal
 from .domain.blocks import BLOCK_BYTES, digests_of
 from .domain.image import Blob, image_id_of
 from .domain.ports import BlobStore, Catalogue
-from .errors import StorageUnavailable
+from .errors import StorageFull, StorageUnavailable
 
 Kind = Literal["missing", "damaged", "unreadable", "quarantined", "orphaned", "foreign"]
-"""What can be wrong: an image without a file; one whose file has other bytes, or cannot be opened;
+"""What can be wrong: an image without a file; one whose file has other bytes, or cannot be had;
 one that was found to be damaged before; a file of an image that the catalogue does not know;
 somebody else's file."""
 
@@ -136,10 +137,13 @@ class Verifier:
 
     def quarantine(self, findings: Iterable[Finding]) -> list[Finding]:
         """Put files that were found damaged, and still are, where nothing opens them."""
-        damaged = [each for each in findings if each.kind == "damaged" and self._is_still(each)]
-        for finding in damaged:
-            self._store.quarantine(finding.name)
-        return damaged
+        put_aside: list[Finding] = []
+        for finding in (each for each in findings if each.kind == "damaged"):
+            image = self._catalogue.get(finding.image_id, trashed=None)
+            if image and self._look(Blob.of(image), quick=False) == finding:
+                self._store.quarantine(finding.name, image.sha256)
+                put_aside.append(finding)
+        return put_aside
 
     def is_well(self, image_id: str) -> bool:
         """Tell whether an image is there, with its bytes as they were stored."""
@@ -158,7 +162,7 @@ class Verifier:
                 is_sound = self._is_sound(image, quick=quick)
             except FileNotFoundError:
                 continue
-            except StorageUnavailable:  # it may not be opened, or its name is no file's
+            except StorageUnavailable:  # it may not be opened, or what it is on is away
                 return Finding("unreadable", name, image.id)
             return None if is_sound else Finding("damaged", name, image.id)
         if not self._catalogue.known([image.id]):
@@ -178,12 +182,25 @@ class Verifier:
                     if not image.has_digests:
                         blocks += digests_of(chunk)
                     self._pace.take(len(chunk))
-            except OSError:  # the disk cannot read it
+            except OSError as exc:
+                self._see_whether_it_is_the_file(image.blob_name, exc)
                 return False
         is_sound = size_bytes == image.size_bytes and digest.digest() == image.sha256
         if is_sound and blocks:
             self._catalogue.set_block_digests(image.id, blocks)
         return is_sound
+
+    def _see_whether_it_is_the_file(self, name: str, exc: OSError) -> None:
+        """Tell a file that cannot be read from a disk that is not there any more.
+
+        Of a lost disk thousands of files are asked for, whose names may be known for a while. An
+        archive cannot be tried out: what is there is taken for that.
+        Raises: StorageUnavailable for a disk.
+        """
+        if self._store.is_archived(name):
+            raise StorageUnavailable(exc.strerror or type(exc).__name__) from exc
+        with contextlib.suppress(StorageFull):  # it is there
+            self._store.check()
 
     def _look_at_names(self, names: list[str], done: Verification) -> None:
         ids = {name: image_id_of(name) for name in names}

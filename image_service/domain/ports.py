@@ -120,8 +120,11 @@ class BlobStore(Protocol):
             living: returns those of some image ids that live now.
         """
 
-    def quarantine(self, name: str) -> None:
-        """Put a damaged blob where nothing opens it; its bytes are kept. None there is no error."""
+    def quarantine(self, name: str, sha256: bytes) -> None:
+        """Put a damaged blob where nothing opens it; its bytes are kept. None there is no error.
+
+        Args: sha256: what it must be: wherever it is that, it stays.
+        """
 
     def lift_quarantine(self, name: str) -> None:
         """Forget the damaged bytes of a blob that has been stored anew."""

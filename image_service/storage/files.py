@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from ..errors import StorageFull, StorageUnavailable
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+_CHUNK_BYTES = 1024 * 1024
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -19,6 +21,15 @@ def write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def sha256_of(path: Path) -> bytes:
+    """Return the SHA-256 of a file. Raises: OSError."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.digest()
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from ..errors import InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
 from .archive import Archive, Moved, is_under_way, part_of
 from .directory import SharedSync, sync_directory
-from .files import translated, write_all
+from .files import sha256_of, translated, write_all
 from .label import label_of, replace_label, set_label
 from .lease import Lease, LeaseBook
 
@@ -294,13 +294,14 @@ class LocalStore:
                 if not living([image_id_of(name)]):
                     self.shelve(name)
 
-    def quarantine(self, name: str) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> None:
         """See BlobStore.quarantine."""
         with translated():
             self._damaged.mkdir(parents=True, exist_ok=True)
             for place in (self.path_for(name), self._trash / name):
                 with contextlib.suppress(FileNotFoundError):
-                    place.rename(self._damaged / name)
+                    if _is_damaged(place, sha256):
+                        place.rename(self._damaged / name)
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
@@ -462,3 +463,17 @@ class LocalStore:
                     self._archive.unlink(path)
                     return True
         return False
+
+
+def _is_damaged(path: Path, sha256: bytes) -> bool:
+    """Tell whether a file has other bytes, or its disk cannot read it.
+
+    Not where that is an archive's: one that is lost as a whole looks the same for a while.
+    Raises: FileNotFoundError.
+    """
+    try:
+        return sha256_of(path) != sha256
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return not path.is_symlink()

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import itertools
-import secrets
 from collections.abc import Callable, Collection, Iterator
 from typing import BinaryIO, cast
 
@@ -25,7 +23,6 @@ from .move import Move
 from .pair_file import PairFile
 
 _NAMES_AT_ONCE = 1000
-_CHUNK_BYTES = 1024 * 1024
 
 
 class PairStore:
@@ -198,14 +195,9 @@ class PairStore:
         """See BlobStore.arrange. The other place is put in order once it is looked at first."""
         self._in_order()[0].arrange(trashed, living)
 
-    def quarantine(self, name: str) -> None:
-        """See BlobStore.quarantine. The same bytes elsewhere are as bad; other ones are not."""
-        first, other = self._in_order()
-        bad, elsewhere = _digest_of(first, name), _digest_of(other, name)
-        if bad is not None:
-            first.quarantine(name)
-        if elsewhere is not None and bad in (None, elsewhere):
-            other.quarantine(name)
+    def quarantine(self, name: str, sha256: bytes) -> None:
+        """See BlobStore.quarantine. Each place by its own bytes."""
+        self._in_both(lambda store: store.quarantine(name, sha256))
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
@@ -280,20 +272,3 @@ def _discard(store: MovableStore, name: str) -> None:
         store.remove(name)
     except ImageServiceError:
         store.abandon(name)
-
-
-def _digest_of(store: MovableStore, name: str) -> bytes | None:
-    """Return the SHA-256 of a blob, None where there is none.
-
-    One that cannot be read is like no other.
-    """
-    digest = hashlib.sha256()
-    try:
-        with store.open(name) as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-    except FileNotFoundError:
-        return None
-    except (OSError, StorageUnavailable):
-        return secrets.token_bytes(digest.digest_size)
-    return digest.digest()

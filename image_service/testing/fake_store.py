@@ -201,10 +201,10 @@ class MemoryStore:
                 if not living([parse_image_ref(name).id]):
                     self.shelve(name)
 
-    def quarantine(self, name: str) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> None:
         """See BlobStore.quarantine."""
         for place in (self.disk.blobs, self.disk.trash):
-            if name in place:
+            if name in place and hashlib.sha256(place[name]).digest() != sha256:
                 self.disk.damaged[name] = place.pop(name)
 
     def lift_quarantine(self, name: str) -> None:

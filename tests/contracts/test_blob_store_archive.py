@@ -131,9 +131,16 @@ def test_it_goes_into_the_trash_and_back(store: BlobStore) -> None:
     assert list(store.names()) == []
 
 
+def test_what_is_sound_there_is_not_put_into_quarantine(store: BlobStore) -> None:
+    name = archived(store)
+    store.quarantine(name, SHA)
+    assert not store.is_quarantined(name)
+    assert (content(store, name), store.is_archived(name)) == (DATA, True)
+
+
 def test_it_can_be_put_into_quarantine(store: BlobStore) -> None:
     name = archived(store)
-    store.quarantine(name)
+    store.quarantine(name, bytes(32))
     assert store.is_quarantined(name)
     assert content(store, name) is None
     store.remove(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from image_service.domain.image import Blob
@@ -14,7 +16,7 @@ from tests.contracts.test_blob_store import DATA, content, knowing, settled
 def test_names_are_of_what_has_a_place(store: BlobStore) -> None:
     kept, shelved, damaged = (settled(store) for _ in range(3))
     store.shelve(shelved)
-    store.quarantine(damaged)
+    store.quarantine(damaged, bytes(32))
     store.put(new_name(), DATA)
     assert sorted(store.names()) == sorted([kept, shelved])
 
@@ -25,7 +27,7 @@ def test_what_is_in_quarantine_is_not_opened(store: BlobStore, is_shelved: bool)
     if is_shelved:
         store.shelve(name)
     assert not store.is_quarantined(name)
-    store.quarantine(name)
+    store.quarantine(name, bytes(32))
     assert store.is_quarantined(name)
     assert not store.is_settled(name)
     assert content(store, name) is None
@@ -35,8 +37,18 @@ def test_what_is_in_quarantine_is_not_opened(store: BlobStore, is_shelved: bool)
     assert not store.is_quarantined(name)
 
 
+@pytest.mark.parametrize("is_shelved", [False, True])
+def test_what_is_sound_is_not_put_into_quarantine(store: BlobStore, is_shelved: bool) -> None:
+    name = settled(store)
+    if is_shelved:
+        store.shelve(name)
+    store.quarantine(name, hashlib.sha256(DATA).digest())
+    assert not store.is_quarantined(name)
+    assert content(store, name) == DATA
+
+
 def test_quarantine_of_what_is_not_there_is_no_error(store: BlobStore) -> None:
-    store.quarantine(name := new_name())
+    store.quarantine(name := new_name(), bytes(32))
     assert not store.is_quarantined(name)
 
 

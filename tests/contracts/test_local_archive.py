@@ -272,9 +272,23 @@ def test_what_no_link_leads_to_is_tidied_up(place: Place) -> None:
     assert (place.archive / "ab" / "notes.txt").exists()
 
 
+def test_what_an_archive_cannot_read_is_not_put_into_quarantine(place: Place) -> None:
+    """Its disk may be lost as a whole; a plain file's is seen to be there before."""
+    name, plain = place.archived(), settled(place.store)
+    (cold,) = place.cold
+    cold.unlink()
+    cold.symlink_to("/proc/self/mem")  # which opens, and cannot be read
+    (place.root / plain).unlink()
+    (place.root / plain).mkdir()
+    for each in (name, plain):
+        place.store.quarantine(each, SHA)
+    assert [place.store.is_quarantined(each) for each in (name, plain)] == [False, True]
+    assert place.store.is_archived(name)
+
+
 def test_one_in_quarantine_is_deleted_when_its_archive_is_back(place: Place) -> None:
     name = place.archived()
-    place.store.quarantine(name)
+    place.store.quarantine(name, bytes(32))
     place.unmount()
     assert place.store.is_quarantined(name)
     place.store.doubt(name)

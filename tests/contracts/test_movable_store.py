@@ -37,7 +37,7 @@ def test_present_is_what_is_settled_or_in_the_trash(store: MovableStore) -> None
     store.shelve(shelved)
     assert store.put_away(archived, hashlib.sha256(DATA).digest())
     store.remove(removed)
-    store.quarantine(damaged)
+    store.quarantine(damaged, bytes(32))
     asked = [kept, shelved, archived, removed, damaged, new_name()]
     assert store.present(asked) == {kept, shelved, archived}
     assert store.present([new_name()]) == store.present([]) == set()
@@ -79,7 +79,7 @@ def test_what_is_dropped_is_gone_and_what_is_in_quarantine_stays(store: MovableS
     kept, shelved, archived, damaged = (settled(store) for _ in range(4))
     store.shelve(shelved)
     assert store.put_away(archived, hashlib.sha256(DATA).digest())
-    store.quarantine(damaged)
+    store.quarantine(damaged, bytes(32))
     for name in (kept, shelved, archived, damaged, new_name()):
         store.drop(name)
         assert content(store, name) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -283,24 +284,24 @@ def test_damage_in_one_place_takes_nothing_from_the_other(pairs: Pairs, pair: Pa
     both, one = settled(pair), settled(pair)
     pairs.disks[1].blobs[one] = b"damaged"
     assert content(pair, one) == b"damaged"
-    for name in (both, one):
-        pair.quarantine(name)
-        assert pair.is_quarantined(name)
-    assert content(pair, both) is None, "the same bytes were found to be damaged"
+    pair.quarantine(one, hashlib.sha256(DATA).digest())
+    pair.quarantine(both, bytes(32))
+    assert [pair.is_quarantined(name) for name in (one, both)] == [True, True]
+    assert content(pair, both) is None, "the bytes of both are others"
     assert content(pair, one) == DATA
-    pair.quarantine(one)
-    assert content(pair, one) is None
+    assert pairs.where(one) == "m"
 
 
-def test_what_cannot_be_read_is_not_taken_for_the_same(
-    pairs: Pairs, pair: PairStore, monkeypatch: pytest.MonkeyPatch
+def test_a_place_that_is_back_again_loses_nothing_for_the_other(
+    pairs: Pairs, pair: PairStore
 ) -> None:
+    """It was away while it was looked at, and the other's bytes were read for its own."""
     pairs.move().begin()
     name = settled(pair)
-    for store in (pair.main, pair.second):
-        monkeypatch.setattr(store, "open", failing(OSError("broken")))
-    pair.quarantine(name)
-    assert pairs.where(name) == "m"
+    pairs.disks[1].blobs[name] = b"damaged"
+    pair.quarantine(name, hashlib.sha256(DATA).digest())
+    assert pairs.disks[0].blobs[name] == DATA
+    assert name in pairs.disks[1].damaged
 
 
 def test_only_what_is_written_to_is_checked_and_has_to_have_room(

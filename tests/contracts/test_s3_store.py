@@ -315,7 +315,7 @@ def test_a_machine_that_knows_nothing_learns_it_from_the_bucket(
     kept, trashed, archived, damaged = (settled(store) for _ in range(4))
     store.shelve(trashed)
     assert store.put_away(archived, hashlib.sha256(DATA).digest())
-    store.quarantine(damaged)
+    store.quarantine(damaged, bytes(32))
     stores.folder = tmp_path / "another"
     other = stores.start().adapter
     assert other.is_settled(kept)
@@ -333,7 +333,7 @@ def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
     store.bring_back(name, sha256)
     stores.bucket.put(name, b"damaged")
     assert content(store, name) == b"damaged"
-    store.quarantine(name)
+    store.quarantine(name, sha256)
     stores.folder = tmp_path / "another"
     for each in (store, stores.start().adapter):
         assert content(each, name) == DATA
@@ -341,7 +341,7 @@ def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
         assert each.is_settled(name)
         assert list(each.names()) == [name]
     stores.archive.put(name, b"damaged, too")
-    store.quarantine(name)
+    store.quarantine(name, sha256)
     assert store.is_quarantined(name)
     assert content(store, name) is None
 
@@ -425,7 +425,7 @@ def test_everything_of_a_removed_blob_goes(store: S3Store, stores: S3Stores) -> 
     for name in (first, second):
         store.relabel(name, b"new")
         store.shelve(name)
-    store.quarantine(second)
+    store.quarantine(second, bytes(32))
     for name in (first, second):
         store.remove(name)
     assert list(stores.bucket.listed()) == []

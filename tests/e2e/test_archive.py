@@ -142,6 +142,22 @@ def test_an_archive_that_was_lost_is_restored_from_a_backup(shop: Shop, tmp_path
     assert not any((shop.uploads / name).is_symlink() for name in names)
 
 
+def test_what_an_archive_cannot_read_is_restored_from_a_backup(shop: Shop, tmp_path: Path) -> None:
+    shop.fill(3)
+    target = str(tmp_path / "pictures.zip")
+    assert run(shop, "backup", target)[0] == 0
+    put_away(shop)
+    path = cold(shop)[0]
+    path.unlink()
+    path.symlink_to("/proc/self/mem")  # which opens, and cannot be read
+    _, found = shop.found("--repair")
+    assert found["counts"] == {"unreadable": 1}
+    assert not list(shop.uploads.glob(".damaged/*"))
+    _, found = shop.found("--repair", "--from", target)
+    assert [name.partition(".")[0] in path.name for name in found["restored"]] == [True]
+    assert shop.verify()[0] == 0
+
+
 def test_a_catalogue_is_rebuilt_also_where_the_archive_is_mounted_elsewhere(
     shop: Shop, tmp_path: Path
 ) -> None:

@@ -250,7 +250,7 @@ def test_what_is_in_the_trash_now_is_put_back_there(shop: Shop, target: Path) ->
     shop.manager.remove(living.id)
     shop.manager.restore(trashed.id)
     for image in (living, trashed):
-        shop.store.quarantine(image.blob_name)
+        shop.store.quarantine(image.blob_name, bytes(32))
     assert restored(shop, target)[0] == 0
     assert not shop.store.is_settled(living.blob_name)
     assert shop.store.is_settled(trashed.blob_name)

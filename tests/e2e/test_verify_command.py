@@ -66,7 +66,7 @@ def test_repair_takes_what_it_can_from_a_backup(shop: Shop, tmp_path: Path) -> N
         flip_a_bit(shop.uploads / name, chance)
     for name in names[2:5]:  # so many that dropping them would be refused
         (shop.uploads / name).unlink()
-    shop.store.quarantine(names[5])
+    shop.store.quarantine(names[5], bytes(32))
     code, told = shop.found("--repair", "--from", target)
     assert code == 3
     assert sorted(told["restored"]) == sorted(names[:6])

@@ -149,7 +149,7 @@ def test_what_was_damaged_in_the_new_place_is_copied_again(world: World) -> None
     image = world.add()
     world.copied()
     world.main.disk.blobs[image.blob_name] = b"x"
-    world.pair.quarantine(image.blob_name)
+    world.pair.quarantine(image.blob_name, image.sha256)
     assert world.copied().images == 1
     assert world.main.disk.blobs[image.blob_name] == image.id.encode()
     assert not world.pair.is_quarantined(image.blob_name)
@@ -239,7 +239,7 @@ def test_what_is_wrong_is_named_and_the_rest_is_moved(world: World) -> None:
     damaged, missing, quarantined, unreadable = (image.blob_name for image in images[:4])
     world.second.disk.blobs[damaged] = b"x"
     world.second.drop(missing)
-    world.second.quarantine(quarantined)
+    world.second.quarantine(quarantined, bytes(32))
     look = world.second.open
 
     def open_(name: str) -> Any:

@@ -126,7 +126,7 @@ def test_a_store_that_fails_costs_the_mezzanine_alone(
 
 def test_nothing_new_is_made_of_an_original_in_quarantine(place: Place) -> None:
     place.render()
-    place.world.store.quarantine(place.image.blob_name)
+    place.world.store.quarantine(place.image.blob_name, bytes(32))
     with pytest.raises(ImageDamaged):
         place.render()
 

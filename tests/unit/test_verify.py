@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from image_service.errors import ImageDamaged, StorageUnavailable
+from image_service.errors import ImageDamaged, StorageFull, StorageUnavailable
 from image_service.scrub import Scrub, ScrubLog
 from image_service.verify import Verification, Verifier
 from tests.unit.faults import PICTURE, World
@@ -186,26 +189,48 @@ def test_what_is_deleted_meanwhile_is_no_finding() -> None:
     assert done.is_clean
 
 
-def test_what_a_disk_cannot_read_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = Checked(images=1)
-
-    class Unreadable:
-        def __enter__(self) -> Unreadable:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-        def read(self, size: int) -> bytes:
-            raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(checked.world.store._adapter, "open", lambda name: Unreadable())
-    assert checked.run().counts == {"damaged": 1}
-
-
 @pytest.fixture
 def log(tmp_path: Path) -> ScrubLog:
     return ScrubLog(tmp_path)
+
+
+class CannotBeRead(io.BytesIO):
+    """A file that opens, and whose disk does not read it."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+
+def test_what_a_disk_cannot_read_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = Checked(images=1)
+    monkeypatch.setattr(checked.world.store._adapter, "open", lambda name: CannotBeRead())
+    assert checked.run().counts == {"damaged": 1}
+
+
+def test_what_a_disk_cannot_read_that_is_full_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = Checked(images=1)
+    monkeypatch.setattr(checked.world.store._adapter, "open", lambda name: CannotBeRead())
+    monkeypatch.setattr(checked.world.store._adapter, "check", Mock(side_effect=StorageFull()))
+    assert checked.run().counts == {"damaged": 1}
+
+
+@pytest.mark.parametrize("what", ["the disk", "the archive"])
+def test_a_disk_that_is_lost_puts_nothing_into_quarantine(
+    monkeypatch: pytest.MonkeyPatch, log: ScrubLog, what: str
+) -> None:
+    """Its names may be known for a while, so that all of them open, and none can be read."""
+    checked = Checked(images=3)
+    adapter = checked.world.store._adapter
+    monkeypatch.setattr(adapter, "open", lambda name: CannotBeRead())
+    if what == "the disk":
+        monkeypatch.setattr(adapter, "check", Mock(side_effect=StorageUnavailable("it is away")))
+    else:
+        checked.world.disk.archived.update(image.blob_name for image in checked.images)
+    done = checked.run()
+    assert done.counts == {"unreadable": 3}
+    assert checked.verifier.repair(done) == []
+    Scrub(checked.verifier, log, bytes_at_once=10**9).step()
+    assert checked.world.disk.damaged == {}
 
 
 def test_a_scrub_goes_on_where_it_was_and_begins_anew_in_the_end(log: ScrubLog) -> None:

@@ -43,6 +43,10 @@ class BucketArchive:
         """Tell whether the bytes of a blob are here."""
         return self._archive is not None and self._archive.has(name)
 
+    def is_sound(self, name: str, sha256: bytes) -> bool:
+        """Tell whether the bytes of a blob are here, as they were stored."""
+        return self._archive is not None and self._archive.is_sound(name, sha256)
+
     def part(self, name: str, start: int, stop: int) -> Part:
         """Return bytes of what was put away. Raises: FileNotFoundError."""
         return self._there(name).part(name, start, stop)

@@ -7,6 +7,7 @@ replaced: clients in Python wait for locks of the standard library's modules, wh
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,13 @@ class Bucket:
     def read(self, key: str) -> bytes:
         """Return all bytes of an object."""
         return self.open(key).read()
+
+    def is_sound(self, key: str, sha256: bytes) -> bool:
+        """Tell whether there is an object with the bytes that have this digest."""
+        try:
+            return hashlib.sha256(self.read(key)).digest() == sha256
+        except FileNotFoundError:
+            return False
 
     def take(self, key: str) -> tuple[bytes, Mapping[str, str]]:
         """Return all bytes of an object and the metadata it was stored with: one request."""

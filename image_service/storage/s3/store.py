@@ -290,12 +290,14 @@ class S3Store:
             there = self._named(TRASH)
         self._marks.replace(Mark.TRASHED, there, _NEW_FOR_S)
 
-    def quarantine(self, name: str) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> None:
         """See BlobStore.quarantine."""
         key = self._key(name)
-        if self._archive.has(name) and self._bucket.has(key):
-            # What was read is the one here. The archive's, brought back a while ago, was sound
-            # then: it is the original now, and the next to be looked at.
+        if self._bucket.is_sound(key, sha256):
+            return
+        if self._archive.is_sound(name, sha256):
+            # What was read is the one here, if any is. The archive's, brought back a while ago,
+            # is the original now.
             self._archive.mark(name)
             self._marks.add(Mark.ARCHIVED, name)
             self._bucket.remove([key])
