@@ -325,27 +325,6 @@ def test_a_machine_that_knows_nothing_learns_it_from_the_bucket(
     assert sorted(other.names()) == sorted([kept, trashed, archived])
 
 
-def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
-    store: S3Store, stores: S3Stores, tmp_path: Path
-) -> None:
-    name, sha256 = settled(store), hashlib.sha256(DATA).digest()
-    assert store.put_away(name, sha256)
-    store.bring_back(name, sha256)
-    stores.bucket.put(name, b"damaged")
-    assert content(store, name) == b"damaged"
-    store.quarantine(name, sha256)
-    stores.folder = tmp_path / "another"
-    for each in (store, stores.start().adapter):
-        assert content(each, name) == DATA
-        assert (each.is_archived(name), each.is_quarantined(name)) == (True, False)
-        assert each.is_settled(name)
-        assert list(each.names()) == [name]
-    stores.archive.put(name, b"damaged, too")
-    store.quarantine(name, sha256)
-    assert store.is_quarantined(name)
-    assert content(store, name) is None
-
-
 def test_a_dead_process_is_given_time_for_what_it_had_begun(stores: S3Stores) -> None:
     dead = stores.start()
     dead.adapter.put(name := new_name(), DATA)
@@ -445,40 +424,6 @@ def test_a_probe_that_was_left_goes_in_time(
     monkeypatch.setattr(bucket, "_OLD", dt.timedelta(seconds=-5))
     stores.bucket.check_listing()
     assert [each.key for each in stores.bucket.listed()] == [name]
-
-
-def test_what_was_brought_back_leaves_the_archive_in_time(
-    store: S3Store, stores: S3Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import datetime as dt
-
-    from image_service.storage.s3 import archive
-
-    name, lost = settled(store), settled(store)
-    sha = hashlib.sha256(DATA).digest()
-    for each in (name, lost):
-        assert store.put_away(each, sha)
-        store.bring_back(each, sha)
-    stores.bucket.remove([lost])  # by another process, which had just put it away
-    assert content(store, lost) == DATA
-    assert store.tidy_archive() == 0
-    monkeypatch.setattr(archive, "_OLD", dt.timedelta())
-    assert store.tidy_archive() == 1
-    assert [each.key for each in stores.archive.listed()] == [lost]
-    assert content(store, lost) == DATA
-
-
-def test_without_an_archive_it_is_said_what_to_set(s3_server: S3Server, tmp_path: Path) -> None:
-    stores = S3Stores(tmp_path, s3_server)
-    full = stores.start().adapter
-    name = settled(full)
-    assert full.put_away(name, hashlib.sha256(DATA).digest())
-    stores.archive = None  # type: ignore[assignment]
-    store = stores.start().adapter
-    with pytest.raises(StorageUnavailable, match="s3_archive is not set"):
-        store.open(name)
-    with pytest.raises(StorageUnavailable, match="s3_archive is not set"):
-        store.put_away(settled(store), hashlib.sha256(DATA).digest())
 
 
 @pytest.mark.speaks_s3

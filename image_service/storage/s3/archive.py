@@ -1,14 +1,15 @@
 """Originals in another bucket, or another storage class: where each is, a mark in the first says.
 
 What is put away is copied first, marked, and then removed from its place; what is brought back is
-copied, and its mark removed. Its bytes stay in the archive for an hour, so that somebody who has
-just put it away in another process cannot take the only ones there are.
+copied, and its mark removed. Each time it is put away it has a key of its own, which the mark
+names: whoever removes what was brought back long ago, however late, removes nothing newer.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
 
 from ...clock import now_ms
@@ -20,6 +21,7 @@ from .ranged import Part
 ARCHIVED = ".archived/"
 _OLD = dt.timedelta(hours=1)
 _OURS = ("label", "Content-Type")
+_KEYS_KNOWN = 10_000
 
 
 class BucketArchive:
@@ -33,6 +35,8 @@ class BucketArchive:
         """
         self._bucket, self._archive = bucket, archive
         self._storage_class = storage_class
+        # Of those that were read: a mark is looked at once, not for every part.
+        self._keys: dict[str, str] = {}
 
     @property
     def is_set(self) -> bool:
@@ -41,15 +45,27 @@ class BucketArchive:
 
     def has(self, name: str) -> bool:
         """Tell whether the bytes of a blob are here."""
-        return self._archive is not None and self._archive.has(name)
+        return self._archive is not None and self._archive.has(self._key(name))
 
     def is_sound(self, name: str, sha256: bytes) -> bool:
         """Tell whether the bytes of a blob are here, as they were stored."""
-        return self._archive is not None and self._archive.is_sound(name, sha256)
+        return self._archive is not None and self._archive.is_sound(self._key(name), sha256)
 
     def part(self, name: str, start: int, stop: int) -> Part:
         """Return bytes of what was put away. Raises: FileNotFoundError."""
-        return self._there(name).part(name, start, stop)
+        archive = self._there(name)
+        known = self._keys.get(name)
+        if known:
+            try:
+                return archive.part(known, start, stop)
+            except FileNotFoundError:  # it was brought back, and put away anew
+                self._keys.pop(name, None)
+        key = self._key(name)
+        part = archive.part(key, start, stop)
+        if len(self._keys) >= _KEYS_KNOWN:
+            self._keys.clear()
+        self._keys[name] = key
+        return part
 
     def _there(self, name: str) -> Bucket:
         if self._archive is None:
@@ -61,20 +77,16 @@ class BucketArchive:
     def notes(self, name: str) -> Mapping[str, str]:
         """Return the metadata of what was put away; none of what was not."""
         try:
-            return self._archive.find(name).notes if self._archive else {}
+            return self._archive.find(self._key(name)).notes if self._archive else {}
         except FileNotFoundError:
             return {}
 
     def arrived_ms(self, name: str) -> int:
         """Return when it was put away, Unix milliseconds; 0 where it was not."""
-        try:
-            told = self._bucket.read(ARCHIVED + name).decode("ascii", "replace")
-        except FileNotFoundError:
-            return 0
-        return int(told) if told.isdecimal() else 0
+        return self._marked(name)[0]
 
     def put_away(self, name: str, sha256: bytes, took: Callable[[int], None]) -> bool | None:
-        """Copy an original into the archive and mark it. The caller then removes it.
+        """Move an original into the archive.
 
         Returns: whether it is what it must be, None where it is not there.
         """
@@ -88,39 +100,74 @@ class BucketArchive:
         took(len(data))
         if hashlib.sha256(data).digest() != sha256:
             return False
-        if self._storage_class:
-            notes["Storage-Class"] = self._storage_class
-        self._archive.put_new(name, data, sha256, notes)
-        self.mark(name)
+        classed = {"Storage-Class": self._storage_class} if self._storage_class else {}
+        key = f"{name}/{secrets.token_hex(8)}"
+        self._archive.put_new(key, data, sha256, {**notes, **classed})
+        self._mark(name, key)
+        if not self._archive.has(key):  # it stood there unmarked for an hour, and was tidied away
+            if self._marked(name)[1] == key:
+                self._bucket.remove([ARCHIVED + name])
+            raise StorageUnavailable("it took too long")
+        self._bucket.remove([name])
+        if self._marked(name)[1] != key:
+            # Somebody has brought it back meanwhile, and what was just removed was that.
+            arrived = {"arrived-ms": str(now_ms())}
+            self._bucket.put_new(name, data, sha256, {**notes, **arrived})
+            return None
         return True
 
     def mark(self, name: str) -> None:
         """Note, for all machines, that the bytes of a blob are here."""
-        self._bucket.put(ARCHIVED + name, str(now_ms()).encode())
+        self._mark(name, self._key(name))
+
+    def _mark(self, name: str, key: str) -> None:
+        self._bucket.put(ARCHIVED + name, f"{now_ms()} {key}".encode())
+
+    def _marked(self, name: str) -> tuple[int, str]:
+        """Return when a blob was put away, Unix milliseconds, and its key; 0 and "" for none."""
+        try:
+            told = self._bucket.read(ARCHIVED + name).decode("ascii", "replace")
+        except FileNotFoundError:
+            return 0, ""
+        at_ms, _, key = told.partition(" ")
+        # Marks of before each had a key of its own name none.
+        return int(at_ms) if at_ms.isdecimal() else 0, key or name
+
+    def _key(self, name: str) -> str:
+        """Return the key of what was put away; of what was brought back, the last one's."""
+        marked = self._marked(name)[1]
+        return marked or max(self._all(name), key=lambda each: each[1], default=(name, None))[0]
+
+    def _all(self, name: str) -> list[tuple[str, dt.datetime]]:
+        """Return the keys that a blob has here, and since when."""
+        if self._archive is None:
+            return []
+        return [(each.key, each.modified) for each in self._archive.listed(name)]
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
         """Copy an original back; tell whether it is what it must be."""
         if self._archive is None:
             raise StorageUnavailable("s3_archive is not set")
+        key = self._key(name)
         try:
-            data = self._archive.read(name)
+            data = self._archive.read(key)
         except FileNotFoundError:
             return self._bucket.has(name)
         if hashlib.sha256(data).digest() != sha256:
             return False
-        notes = self._kept_notes(self._archive.find(name).notes)
+        notes = self._kept_notes(self._archive.find(key).notes)
         self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
         self._bucket.remove([ARCHIVED + name])
         return True
 
     def copy_to(self, name: str, key: str) -> None:
         """Copy what was put away to a key of the first bucket. Raises: FileNotFoundError."""
-        self._bucket.put(key, self._there(name).read(name))
+        self._bucket.put(key, self._there(name).read(self._key(name)))
 
     def remove(self, name: str) -> None:
         """Remove what was put away, and its mark."""
         if self._archive:
-            self._archive.remove([name])
+            self._archive.remove([*(key for key, _ in self._all(name)), name])
             self._bucket.remove([ARCHIVED + name])
 
     def tidy(self) -> int:
@@ -132,15 +179,18 @@ class BucketArchive:
             return 0
         removed = 0
         for listed in self._archive.listed():
-            name = listed.key
+            name = listed.key.partition("/")[0]
             is_old = dt.datetime.now(dt.timezone.utc) - listed.modified > _OLD
-            if not image_id_of(name) or not is_old or self._bucket.has(ARCHIVED + name):
+            if not image_id_of(name) or not is_old:
                 continue
-            if self._bucket.has(name):
-                self._archive.remove([name])
+            marked = self._marked(name)[1]
+            if marked == listed.key:
+                continue
+            if self._archive.has(marked) if marked else self._bucket.has(name):
+                self._archive.remove([listed.key])
                 removed += 1
-            else:
-                self.mark(name)
+            elif not self._bucket.has(name):
+                self._mark(name, listed.key)
         return removed
 
     def _kept_notes(self, notes: Mapping[str, str]) -> dict[str, str]:

@@ -206,7 +206,6 @@ class S3Store:
             is_done = self._archive.put_away(name, sha256, took)
             if is_done:
                 self._marks.add(Mark.ARCHIVED, name)
-                self._bucket.remove([name])
         except BaseException:
             self._leave(name, self._grace_s)
             raise

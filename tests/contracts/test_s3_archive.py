@@ -1,0 +1,181 @@
+"""What a bucket's originals have of an archive, and what machines do that come in between."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from image_service.errors import StorageUnavailable
+from image_service.storage.s3 import Bucket, S3Store
+from image_service.storage.s3 import archive as s3_archive
+from image_service.storage.s3.archive import BucketArchive
+from tests.contracts.adapters import S3Stores
+from tests.contracts.test_blob_store import DATA, content, settled
+from tests.s3 import S3Server
+
+
+@pytest.fixture
+def stores(tmp_path: Path, s3_server: S3Server) -> S3Stores:
+    return S3Stores(tmp_path, s3_server)
+
+
+@pytest.fixture
+def store(stores: S3Stores) -> S3Store:
+    return stores.start().adapter
+
+
+class _Between:
+    def __init__(self, bucket: Bucket, request: str, happens: Callable[[], None]) -> None:
+        self._bucket, self._request, self._happens = bucket, request, happens
+
+    def __getattr__(self, name: str) -> Any:
+        work = getattr(self._bucket, name)
+        if name != self._request:
+            return work
+
+        def first(*args: Any, **kwargs: Any) -> Any:
+            self._request = ""
+            self._happens()
+            return work(*args, **kwargs)
+
+        return first
+
+
+def between(bucket: Bucket, request: str, happens: Callable[[], None]) -> Bucket:
+    """Return a bucket that has something happen just before the first request of a kind."""
+    return cast(Bucket, _Between(bucket, request, happens))
+
+
+def empty(bucket: Bucket) -> None:
+    bucket.remove([each.key for each in bucket.listed()])
+
+
+def test_without_an_archive_it_is_said_what_to_set(s3_server: S3Server, tmp_path: Path) -> None:
+    stores = S3Stores(tmp_path, s3_server)
+    full = stores.start().adapter
+    name = settled(full)
+    assert full.put_away(name, hashlib.sha256(DATA).digest())
+    stores.archive = None  # type: ignore[assignment]
+    store = stores.start().adapter
+    with pytest.raises(StorageUnavailable, match="s3_archive is not set"):
+        store.open(name)
+    with pytest.raises(StorageUnavailable, match="s3_archive is not set"):
+        store.put_away(settled(store), hashlib.sha256(DATA).digest())
+
+
+def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
+    store: S3Store, stores: S3Stores, tmp_path: Path
+) -> None:
+    name, sha256 = settled(store), hashlib.sha256(DATA).digest()
+    assert store.put_away(name, sha256)
+    store.bring_back(name, sha256)
+    stores.bucket.put(name, b"damaged")
+    assert content(store, name) == b"damaged"
+    store.quarantine(name, sha256)
+    stores.folder = tmp_path / "another"
+    for each in (store, stores.start().adapter):
+        assert content(each, name) == DATA
+        assert (each.is_archived(name), each.is_quarantined(name)) == (True, False)
+        assert each.is_settled(name)
+        assert list(each.names()) == [name]
+    (archived,) = stores.archive.listed()
+    stores.archive.put(archived.key, b"damaged, too")
+    store.quarantine(name, sha256)
+    assert store.is_quarantined(name)
+    assert content(store, name) is None
+
+
+def test_what_was_brought_back_leaves_the_archive_in_time(
+    store: S3Store, stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, lost = settled(store), settled(store)
+    sha = hashlib.sha256(DATA).digest()
+    for each in (name, lost):
+        assert store.put_away(each, sha)
+        store.bring_back(each, sha)
+    stores.bucket.remove([lost])  # by another process, which had just put it away
+    assert content(store, lost) == DATA
+    assert store.tidy_archive() == 0
+    monkeypatch.setattr(s3_archive, "_OLD", dt.timedelta())
+    assert store.tidy_archive() == 1
+    assert [each.key.partition("/")[0] for each in stores.archive.listed()] == [lost]
+    assert content(store, lost) == DATA
+
+
+def test_who_tidies_late_takes_nothing_that_was_put_away_since(
+    stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_archive, "_OLD", dt.timedelta())
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+    store.bring_back(name, sha)
+
+    def put_away_elsewhere() -> None:
+        assert stores.start().adapter.put_away(name, sha)
+
+    late = BucketArchive(stores.bucket, between(stores.archive, "remove", put_away_elsewhere))
+    assert late.tidy() == 1
+    assert content(store, name) == DATA
+    assert BucketArchive(stores.bucket, stores.archive).tidy() == 0
+    assert content(store, name) == DATA
+
+
+def test_who_puts_away_late_takes_nothing_that_was_brought_back_since(
+    stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_archive, "_OLD", dt.timedelta())
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+
+    def bring_back_elsewhere() -> None:
+        other = stores.start().adapter
+        other.bring_back(name, sha)
+        assert other.tidy_archive() == 1
+
+    late = BucketArchive(between(stores.bucket, "remove", bring_back_elsewhere), stores.archive)
+    assert late.put_away(name, sha, lambda _: None) is None
+    assert content(store, name) == DATA
+    assert not stores.start().adapter.is_archived(name)
+
+
+def test_what_was_tidied_away_before_it_was_marked_stays_where_it_is(stores: S3Stores) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    away = between(stores.archive, "has", lambda: empty(stores.archive))
+    with pytest.raises(StorageUnavailable, match="too long"):
+        BucketArchive(stores.bucket, away).put_away(name, sha, lambda _: None)
+    assert content(store, name) == DATA
+    assert not stores.start().adapter.is_archived(name)
+
+
+def test_what_was_put_away_before_keys_were_of_each_time_is_found(stores: S3Stores) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name, gone = settled(store), settled(store)
+    for each in (name, gone):
+        stores.archive.put_new(each, DATA, sha, stores.bucket.find(each).notes)
+        stores.bucket.put(f".archived/{each}", b"1767268800000")
+        stores.bucket.remove([each])
+    other = stores.start().adapter
+    assert [other.is_archived(each) for each in (name, gone)] == [True, True]
+    assert [content(other, each) for each in (name, gone)] == [DATA, DATA]
+    other.bring_back(name, sha)
+    other.remove(gone)
+    assert [stores.bucket.has(each) for each in (name, gone)] == [True, False]
+    assert [each.key for each in stores.archive.listed()] == [name]
+
+
+def test_who_reads_what_is_put_away_anew_goes_on(stores: S3Stores) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+    assert content(store, name) == DATA
+    store.bring_back(name, sha)
+    empty(stores.archive)
+    assert stores.start().adapter.put_away(name, sha)
+    assert content(store, name) == DATA
