@@ -43,6 +43,8 @@ _OBJECTS, _BACKUPS, _WORK = "objects/", "backups/", ".work/"
 _DIGITS = 64
 _RENEWED_S = 300.0
 _FORGOTTEN = dt.timedelta(hours=1)
+# Sooner than others forget it: clocks differ, and what was asked for last takes its time.
+_SILENT_FOR_S = 3300.0
 
 
 class BucketObjects(Objects):
@@ -141,23 +143,25 @@ class BackupBucket:
             _failing(),
             translated(),
             tempfile.TemporaryDirectory(suffix=".part") as scratch,
-            self._at_work("backup", beside="backup") as renew,
         ):
-            name = self._new_name(now)
             copy = Path(scratch) / CATALOGUE
+            # Before it is at work: it takes its time, in which others would not hear of it.
             snapshot(copy)
-            self._objects.begin()
-            with self._open_catalogue(copy) as catalogue:
-                left_out: list[tuple[Blob, str]] = []
-                for image, problem, is_new in self._objects.keep(walk(catalogue), store, pace):
-                    if problem:
-                        left_out.append((image, problem))
-                    else:
-                        done.count(image, is_new=is_new)
-                    renew()
-                    yield image
-                leave_out(left_out, catalogue, living, done, self._objects.has)
-            self._finish(copy.read_bytes(), name, now, done)
+            with self._at_work("backup", beside="backup") as renew:
+                name = self._new_name(now)
+                self._objects.begin()
+                with self._open_catalogue(copy) as catalogue:
+                    left_out: list[tuple[Blob, str]] = []
+                    for image, problem, is_new in self._objects.keep(walk(catalogue), store, pace):
+                        if problem:
+                            left_out.append((image, problem))
+                        else:
+                            done.count(image, is_new=is_new)
+                        renew()
+                        yield image
+                    leave_out(left_out, catalogue, living, done, self._objects.has)
+                renew()
+                self._finish(copy.read_bytes(), name, now, done)
 
     def prune(self, keep: int) -> tuple[int, int]:
         """See BackupFolder.prune."""
@@ -166,13 +170,19 @@ class BackupBucket:
             kept, old = backups[-keep:], backups[:-keep]
             wanted: set[str] = set()
             for backup in kept:
+                renew()
                 with self.catalogue(backup) as catalogue:
                     wanted.update(image.sha256.hex() for image in walk(catalogue))
             for backup in old:
+                renew()
                 folder = f"{_BACKUPS}{backup.name}/"
                 self._bucket.remove([folder + MANIFEST])  # what is left then is no backup
                 self._bucket.remove([folder + CATALOGUE])
-            unwanted = [name for name in self._objects.names() if name not in wanted]
+            unwanted: list[str] = []
+            for name in self._objects.names():
+                renew()
+                if name not in wanted:
+                    unwanted.append(name)
             for name in unwanted:
                 renew()
                 self._bucket.remove([key_of(name)])
@@ -182,17 +192,26 @@ class BackupBucket:
     def _at_work(self, what: str, *, beside: str) -> Iterator[Callable[[], None]]:
         """Say what is being done here; yield what says so again.
 
+        That raises BackupFailed where nothing was said for so long that others may have gone to
+        work: a machine that was asleep, say.
         Args: beside: what others may do at the same time.
         Raises: BackupFailed where others do something else.
         """
         key = f"{_WORK}{secrets.token_hex(8)}-{what}"
-        due_s = 0.0
+        said_s = 0.0
 
         def renew() -> None:
-            nonlocal due_s
-            if time.monotonic() >= due_s:
+            nonlocal said_s
+            # Not the monotonic clock, which stands still while the machine sleeps.
+            now_s = time.time()
+            if said_s and now_s - said_s > _SILENT_FOR_S:
+                raise BackupFailed(
+                    f"this {what} stood still for an hour, in which others may have gone to work: "
+                    "begin it anew, what was copied stays"
+                )
+            if abs(now_s - said_s) >= _RENEWED_S:
                 self._bucket.put(key, b"")
-                due_s = time.monotonic() + _RENEWED_S
+                said_s = now_s
 
         renew()
         try:

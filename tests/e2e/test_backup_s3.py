@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from image_service import backup_bucket
 from image_service.domain.listing import ListQuery
 from image_service.storage.s3 import Bucket
 from image_service.testing import png
@@ -122,6 +124,49 @@ def test_none_is_pruned_while_one_is_made(shop: Shop, target: str, there: Bucket
     made(shop, target)
     there.put(".work/y-prune", b"")
     assert run(shop, "backup", target)[0] == 1
+
+
+class Asleep:
+    """The time of a machine that sleeps for an hour when it has looked so many times."""
+
+    def __init__(self, looks: int) -> None:
+        self._looks = looks
+
+    def time(self) -> float:
+        self._looks -= 1
+        return time.time() + (3600 if self._looks < 0 else 0)
+
+
+@pytest.mark.parametrize("looks", [1, 3, 4])
+def test_a_backup_that_others_may_have_forgotten_is_none(
+    shop: Shop, target: str, there: Bucket, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    """A prune may have begun meanwhile, and removed what was there when it looked."""
+    shop.fill(3)
+    with monkeypatch.context() as patched:
+        patched.setattr(backup_bucket, "time", Asleep(looks))
+        code, _, error = run(shop, "backup", target)
+    assert (code, "stood still for an hour" in error) == (1, True)
+    assert "manifest" not in "".join(each.key for each in there.listed("backups"))
+    assert list(there.listed(".work")) == []
+    assert "3 images" in made(shop, target)
+
+
+def test_a_prune_that_others_may_have_forgotten_goes_no_further(
+    shop: Shop, target: str, there: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.fill(3)
+    made(shop, target)
+    for image in shop.catalogue.page(ListQuery()).images:
+        shop.catalogue.remove(image.id)
+    shop.fill(1)  # the first of them again
+    made(shop, target)
+    # At the start, for each backup and each object; then one is removed.
+    monkeypatch.setattr(backup_bucket, "time", Asleep(1 + 2 + 3 + 1))
+    code, _, error = run(shop, "backup", "prune", target, "--keep", "1")
+    assert (code, "stood still for an hour" in error) == (1, True)
+    assert len(list(there.listed("objects"))) == 2, "one was removed before"
+    assert run(shop, "backup", "verify", target)[0] == 0
 
 
 def test_a_wrong_address_is_told(shop: Shop) -> None:
