@@ -174,6 +174,8 @@ class SharedPlace(Place):
         by_folder: dict[str, set[str]] = {}
         for key in keys:
             place, _, name = key.rpartition("/")
+            if place.startswith("archive/"):  # each has a folder there, with a key for each time
+                place, name = place.split("/")
             by_folder.setdefault(place, set()).add(name)
         names = {image.blob_name for image in (*living.values(), *trash.values())}
         put_away = by_folder.pop("originals/.archived", set())
