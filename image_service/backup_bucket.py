@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import itertools
 import json
+import operator
 import secrets
 import tempfile
 import time
@@ -160,8 +161,7 @@ class BackupBucket:
                         renew()
                         yield image
                     leave_out(left_out, catalogue, living, done, self._objects.has)
-                renew()
-                self._finish(copy.read_bytes(), name, now, done)
+                self._finish(copy.read_bytes(), name, now, done, renew)
 
     def prune(self, keep: int) -> tuple[int, int]:
         """See BackupFolder.prune."""
@@ -198,20 +198,22 @@ class BackupBucket:
         Raises: BackupFailed where others do something else.
         """
         key = f"{_WORK}{secrets.token_hex(8)}-{what}"
-        said_s = 0.0
+        said: tuple[float, ...] = ()
 
         def renew() -> None:
-            nonlocal said_s
-            # Not the monotonic clock, which stands still while the machine sleeps.
-            now_s = time.time()
-            if said_s and now_s - said_s > _SILENT_FOR_S:
+            nonlocal said
+            # The time of day may be set back; that since the start stands still where a virtual
+            # machine does. The monotonic clock does so while any machine sleeps.
+            now = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+            silent_for_s = max(map(operator.sub, now, said)) if said else 0.0
+            if silent_for_s > _SILENT_FOR_S:
                 raise BackupFailed(
                     f"this {what} stood still for an hour, in which others may have gone to work: "
                     "begin it anew, what was copied stays"
                 )
-            if abs(now_s - said_s) >= _RENEWED_S:
+            if not said or silent_for_s >= _RENEWED_S:
                 self._bucket.put(key, b"")
-                said_s = now_s
+                said = now
 
         renew()
         try:
@@ -229,11 +231,20 @@ class BackupBucket:
             with contextlib.suppress(StorageUnavailable, StorageFull):
                 self._bucket.remove([key])
 
-    def _finish(self, catalogue: bytes, name: str, now: dt.datetime, done: Progress) -> None:
+    def _finish(
+        self,
+        catalogue: bytes,
+        name: str,
+        now: dt.datetime,
+        done: Progress,
+        renew: Callable[[], None],
+    ) -> None:
         digest = hashlib.sha256(catalogue)
         backup = done.described(name, now.isoformat(timespec="seconds"), digest.hexdigest())
         folder = f"{_BACKUPS}{name}/"
+        renew()
         self._bucket.put_new(folder + CATALOGUE, catalogue, digest.digest(), {})
+        renew()  # a large one takes its time
         self._bucket.put(folder + MANIFEST, json.dumps(asdict(backup), indent=1).encode())
 
     def _new_name(self, now: dt.datetime) -> str:

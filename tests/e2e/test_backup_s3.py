@@ -127,24 +127,41 @@ def test_none_is_pruned_while_one_is_made(shop: Shop, target: str, there: Bucket
 
 
 class Asleep:
-    """The time of a machine that sleeps for an hour when it has looked so many times."""
+    """The clocks of a machine that sleeps for an hour when it has looked so many times.
 
-    def __init__(self, looks: int) -> None:
-        self._looks = looks
+    Its time of day is set back meanwhile, or else the clock since its start stands still.
+    """
+
+    CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+
+    def __init__(self, looks: int, *, is_set_back: bool = False) -> None:
+        self._looks, self._is_set_back = looks, is_set_back
 
     def time(self) -> float:
         self._looks -= 1
-        return time.time() + (3600 if self._looks < 0 else 0)
+        return time.time() + self._slept(-7200 if self._is_set_back else 3600)
+
+    def clock_gettime(self, clock: int) -> float:
+        return time.clock_gettime(clock) + self._slept(3600 if self._is_set_back else 0)
+
+    def _slept(self, for_s: float) -> float:
+        return for_s if self._looks < 0 else 0
 
 
-@pytest.mark.parametrize("looks", [1, 3, 4])
+@pytest.mark.parametrize("is_set_back", [False, True])
+@pytest.mark.parametrize("looks", [1, 3, 4, 5])
 def test_a_backup_that_others_may_have_forgotten_is_none(
-    shop: Shop, target: str, there: Bucket, monkeypatch: pytest.MonkeyPatch, looks: int
+    shop: Shop,
+    target: str,
+    there: Bucket,
+    monkeypatch: pytest.MonkeyPatch,
+    looks: int,
+    is_set_back: bool,
 ) -> None:
     """A prune may have begun meanwhile, and removed what was there when it looked."""
     shop.fill(3)
     with monkeypatch.context() as patched:
-        patched.setattr(backup_bucket, "time", Asleep(looks))
+        patched.setattr(backup_bucket, "time", Asleep(looks, is_set_back=is_set_back))
         code, _, error = run(shop, "backup", target)
     assert (code, "stood still for an hour" in error) == (1, True)
     assert "manifest" not in "".join(each.key for each in there.listed("backups"))
