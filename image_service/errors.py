@@ -6,7 +6,14 @@ so that it survives pickling and Nameko's wire. `details` is what programs get b
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
+
+DAMAGE_ERRNOS = frozenset((errno.EIO, errno.EBADMSG, errno.EUCLEAN))
+"""The system's errors of a file whose bytes its disk has lost, or whose own checksum is wrong.
+
+A disk that is lost as a whole answers with the first of them, too.
+"""
 
 
 class ImageServiceError(Exception):

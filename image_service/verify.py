@@ -13,7 +13,7 @@ from typing import Literal
 from .domain.blocks import BLOCK_BYTES, digests_of
 from .domain.image import Blob, image_id_of
 from .domain.ports import BlobStore, Catalogue
-from .errors import StorageFull, StorageUnavailable
+from .errors import DAMAGE_ERRNOS, StorageFull, StorageUnavailable
 
 Kind = Literal["missing", "damaged", "unreadable", "quarantined", "orphaned", "foreign"]
 """What can be wrong: an image without a file; one whose file has other bytes, or cannot be had;
@@ -141,8 +141,10 @@ class Verifier:
         for finding in (each for each in findings if each.kind == "damaged"):
             image = self._catalogue.get(finding.image_id, trashed=None)
             if image and self._look(Blob.of(image), quick=False) == finding:
-                self._store.quarantine(finding.name, image.sha256)
-                put_aside.append(finding)
+                # What cannot be told or done now is found once more, and the others are not left.
+                with contextlib.suppress(StorageUnavailable, StorageFull):
+                    if self._store.quarantine(finding.name, image.sha256):
+                        put_aside.append(finding)
         return put_aside
 
     def is_well(self, image_id: str) -> bool:
@@ -195,9 +197,9 @@ class Verifier:
 
         Of a lost disk thousands of files are asked for, whose names may be known for a while. An
         archive cannot be tried out: what is there is taken for that.
-        Raises: StorageUnavailable for a disk.
+        Raises: StorageUnavailable for a disk, and where it cannot be told.
         """
-        if self._store.is_archived(name):
+        if exc.errno not in DAMAGE_ERRNOS or self._store.is_archived(name):
             raise StorageUnavailable(exc.strerror or type(exc).__name__) from exc
         with contextlib.suppress(StorageFull):  # it is there
             self._store.check()

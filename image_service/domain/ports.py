@@ -120,10 +120,12 @@ class BlobStore(Protocol):
             living: returns those of some image ids that live now.
         """
 
-    def quarantine(self, name: str, sha256: bytes) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> bool:
         """Put a damaged blob where nothing opens it; its bytes are kept. None there is no error.
 
         Args: sha256: what it must be: wherever it is that, it stays.
+        Returns: whether something was put aside.
+        Raises: StorageUnavailable where it cannot be told, or done.
         """
 
     def lift_quarantine(self, name: str) -> None:

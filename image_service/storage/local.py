@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from ..domain.image import image_id_of, parse_image_ref
 from ..domain.ports import IdsAmong, no_ids
-from ..errors import InvalidImageId, StorageFull, StorageUnavailable
+from ..errors import DAMAGE_ERRNOS, InvalidImageId, StorageFull, StorageUnavailable
 from ..native import threading
 from .archive import Archive, Moved, is_under_way, part_of
 from .directory import SharedSync, sync_directory
@@ -126,7 +126,8 @@ class LocalStore:
             archived = self._archive.target_of(final)
             self._provisional_path(name).rename(final)
             if archived and self._archive.target_of(final) != archived:
-                archived.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # tidy_archive() finds it, once that is back
+                    archived.unlink(missing_ok=True)
         self._active.discard(name)
 
     def doubt(self, name: str) -> bool:
@@ -217,7 +218,8 @@ class LocalStore:
 
     def is_archived(self, name: str) -> bool:
         """See BlobStore.is_archived."""
-        return self.path_for(name).is_symlink()
+        with translated():
+            return self.path_for(name).is_symlink() or (self._trash / name).is_symlink()
 
     def arrived_ms(self, name: str) -> int:
         """See BlobStore.arrived_ms."""
@@ -294,14 +296,34 @@ class LocalStore:
                 if not living([image_id_of(name)]):
                     self.shelve(name)
 
-    def quarantine(self, name: str, sha256: bytes) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine."""
+        is_done = False
         with translated():
             self._damaged.mkdir(parents=True, exist_ok=True)
             for place in (self.path_for(name), self._trash / name):
                 with contextlib.suppress(FileNotFoundError):
-                    if _is_damaged(place, sha256):
+                    if self._is_damaged(place, sha256):
                         place.rename(self._damaged / name)
+                        is_done = True
+        return is_done
+
+    def _is_damaged(self, path: Path, sha256: bytes) -> bool:
+        """Tell whether a file has other bytes, or its disk is there and cannot read them.
+
+        An archive that is lost as a whole looks for a while as if each of its files were damaged,
+        and cannot be tried out: what it cannot read is not known.
+        Raises: OSError; StorageUnavailable where that is not known.
+        """
+        is_archived = path.is_symlink()
+        try:
+            return sha256_of(self._archive.located(path) if is_archived else path) != sha256
+        except OSError as exc:
+            if is_archived or exc.errno not in DAMAGE_ERRNOS:
+                raise
+        with contextlib.suppress(StorageFull):  # it is there
+            self.check()
+        return True
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
@@ -335,9 +357,9 @@ class LocalStore:
         """See BlobStore.check. Not synced: a slow disk is not a broken one."""
         probe = self._provisional / f"{self._lease.id}{_SEPARATOR}probe-{secrets.token_hex(4)}"
         content = secrets.token_bytes(64)
-        if self._root.exists() and not os.access(self._root, os.W_OK | os.X_OK):
-            raise StorageUnavailable("its directory may not be written")
         with translated():
+            if self._root.exists() and not os.access(self._root, os.W_OK | os.X_OK):
+                raise StorageUnavailable("its directory may not be written")
             try:  # a full disk takes the name, if not the bytes
                 try:
                     probe.write_bytes(content)
@@ -463,17 +485,3 @@ class LocalStore:
                     self._archive.unlink(path)
                     return True
         return False
-
-
-def _is_damaged(path: Path, sha256: bytes) -> bool:
-    """Tell whether a file has other bytes, or its disk cannot read it.
-
-    Not where that is an archive's: one that is lost as a whole looks the same for a while.
-    Raises: FileNotFoundError.
-    """
-    try:
-        return sha256_of(path) != sha256
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return not path.is_symlink()

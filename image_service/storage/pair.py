@@ -195,9 +195,11 @@ class PairStore:
         """See BlobStore.arrange. The other place is put in order once it is looked at first."""
         self._in_order()[0].arrange(trashed, living)
 
-    def quarantine(self, name: str, sha256: bytes) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine. Each place by its own bytes."""
-        self._in_both(lambda store: store.quarantine(name, sha256))
+        done: list[bool] = []
+        self._in_both(lambda store: done.append(store.quarantine(name, sha256)))
+        return any(done)
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""

@@ -156,7 +156,7 @@ class MemoryStore:
 
     def is_archived(self, name: str) -> bool:
         """See BlobStore.is_archived."""
-        return name in self.disk.archived and name in self.disk.blobs
+        return name in self.disk.archived and bool(self.present([name]))
 
     def put_away(
         self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None
@@ -201,11 +201,14 @@ class MemoryStore:
                 if not living([parse_image_ref(name).id]):
                     self.shelve(name)
 
-    def quarantine(self, name: str, sha256: bytes) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine."""
+        is_done = False
         for place in (self.disk.blobs, self.disk.trash):
             if name in place and hashlib.sha256(place[name]).digest() != sha256:
                 self.disk.damaged[name] = place.pop(name)
+                is_done = True
+        return is_done
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""

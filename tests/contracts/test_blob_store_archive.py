@@ -121,6 +121,7 @@ def test_it_goes_into_the_trash_and_back(store: BlobStore) -> None:
     name = archived(store)
     store.shelve(name)
     assert not store.is_settled(name)
+    assert store.is_archived(name)
     assert content(store, name) == DATA
     assert list(store.names()) == [name]
     store.unshelve(name)
@@ -140,7 +141,7 @@ def test_what_is_sound_there_is_not_put_into_quarantine(store: BlobStore) -> Non
 
 def test_it_can_be_put_into_quarantine(store: BlobStore) -> None:
     name = archived(store)
-    store.quarantine(name, bytes(32))
+    assert store.quarantine(name, bytes(32))
     assert store.is_quarantined(name)
     assert content(store, name) is None
     store.remove(name)

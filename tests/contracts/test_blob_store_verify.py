@@ -27,7 +27,7 @@ def test_what_is_in_quarantine_is_not_opened(store: BlobStore, is_shelved: bool)
     if is_shelved:
         store.shelve(name)
     assert not store.is_quarantined(name)
-    store.quarantine(name, bytes(32))
+    assert store.quarantine(name, bytes(32))
     assert store.is_quarantined(name)
     assert not store.is_settled(name)
     assert content(store, name) is None
@@ -42,13 +42,13 @@ def test_what_is_sound_is_not_put_into_quarantine(store: BlobStore, is_shelved: 
     name = settled(store)
     if is_shelved:
         store.shelve(name)
-    store.quarantine(name, hashlib.sha256(DATA).digest())
+    assert not store.quarantine(name, hashlib.sha256(DATA).digest())
     assert not store.is_quarantined(name)
     assert content(store, name) == DATA
 
 
 def test_quarantine_of_what_is_not_there_is_no_error(store: BlobStore) -> None:
-    store.quarantine(name := new_name(), bytes(32))
+    assert not store.quarantine(name := new_name(), bytes(32))
     assert not store.is_quarantined(name)
 
 

@@ -8,12 +8,14 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from image_service.errors import StorageFull, StorageUnavailable
 from image_service.storage import LeaseBook, LocalStore
 from image_service.storage import archive as archive_module
+from image_service.storage import local as local_module
 from tests.contracts.adapters import LocalStores
 from tests.contracts.test_blob_store import DATA, content, knowing, settled
 
@@ -272,18 +274,81 @@ def test_what_no_link_leads_to_is_tidied_up(place: Place) -> None:
     assert (place.archive / "ab" / "notes.txt").exists()
 
 
+def failing_with(number: int) -> Mock:
+    return Mock(side_effect=OSError(number, os.strerror(number)))
+
+
 def test_what_an_archive_cannot_read_is_not_put_into_quarantine(place: Place) -> None:
     """Its disk may be lost as a whole; a plain file's is seen to be there before."""
-    name, plain = place.archived(), settled(place.store)
+    name = place.archived()
     (cold,) = place.cold
     cold.unlink()
     cold.symlink_to("/proc/self/mem")  # which opens, and cannot be read
-    (place.root / plain).unlink()
-    (place.root / plain).mkdir()
-    for each in (name, plain):
-        place.store.quarantine(each, SHA)
-    assert [place.store.is_quarantined(each) for each in (name, plain)] == [False, True]
+    with pytest.raises(StorageUnavailable):
+        place.store.quarantine(name, SHA)
+    cold.unlink()
+    assert not place.store.quarantine(name, SHA), "it is missing"
+    place.unmount()
+    with pytest.raises(StorageUnavailable, match="mount it"):
+        place.store.quarantine(name, SHA)
+    assert not place.store.is_quarantined(name)
     assert place.store.is_archived(name)
+
+
+@pytest.mark.parametrize("is_shelved", [False, True])
+def test_what_is_damaged_in_an_archive_that_is_mounted_elsewhere_is_put_aside(
+    place: Place, tmp_path: Path, is_shelved: bool
+) -> None:
+    name = place.archived()
+    if is_shelved:
+        place.store.shelve(name)
+    place.archive.rename(elsewhere := tmp_path / "new place")
+    leases = LeaseBook(place.stores.leases)
+    store = LocalStore(place.root, leases, leases.acquire(), archive=elsewhere)
+    assert not store.quarantine(name, SHA)
+    (cold,) = elsewhere.rglob("img_*")
+    cold.write_bytes(b"damaged")
+    assert store.quarantine(name, SHA)
+    assert store.is_quarantined(name)
+    assert content(store, name) is None
+
+
+def test_what_a_disk_that_is_there_cannot_read_is_put_aside(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = settled(place.store)
+    monkeypatch.setattr(local_module, "sha256_of", failing_with(errno.EIO))
+    with monkeypatch.context() as away:
+        away.setattr(place.store, "check", Mock(side_effect=StorageUnavailable("it is away")))
+        with pytest.raises(StorageUnavailable, match="away"):
+            place.store.quarantine(name, SHA)
+    with monkeypatch.context() as full:
+        full.setattr(place.store, "check", Mock(side_effect=StorageFull()))
+        assert place.store.quarantine(name, SHA)
+    assert place.store.is_quarantined(name)
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.ESTALE])
+def test_what_is_wrong_with_something_else_than_the_file_puts_nothing_aside(
+    place: Place, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    name = settled(place.store)
+    with monkeypatch.context() as patched:
+        patched.setattr(local_module, "sha256_of", failing_with(number))
+        with pytest.raises(StorageUnavailable):
+            place.store.quarantine(name, SHA)
+    assert content(place.store, name) == DATA
+
+
+def test_one_that_is_restored_needs_no_archive(place: Place) -> None:
+    name = place.archived()
+    (cold,) = place.cold
+    cold.unlink()
+    cold.mkdir()  # as on a disk that refuses it: no file that can be removed
+    place.store.put(name, DATA, is_known=True)
+    place.store.settle(name)
+    assert place.store.is_at_rest
+    assert (place.store.is_archived(name), content(place.store, name)) == (False, DATA)
 
 
 def test_one_in_quarantine_is_deleted_when_its_archive_is_back(place: Place) -> None:

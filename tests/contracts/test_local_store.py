@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -192,6 +193,18 @@ def test_a_check_on_a_broken_disk_leaves_no_probe(
     assert files(stores.root) == []
 
 
+def test_a_check_on_a_disk_that_is_lost_says_so(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = Mock(side_effect=OSError(errno.EIO, "Input/output error"))
+    monkeypatch.setattr(Path, "exists", lost)
+    monkeypatch.setattr(Path, "is_symlink", lost)
+    with pytest.raises(StorageUnavailable, match="Input/output"):
+        store.check()
+    with pytest.raises(StorageUnavailable, match="Input/output"):
+        store.is_archived(new_name())
+
+
 @pytest.mark.parametrize("gone", [".", ".tmp", ".state"])
 def test_the_store_goes_on_when_its_directory_vanishes(
     store: LocalStore, stores: LocalStores, gone: str
@@ -254,6 +267,7 @@ def test_a_directory_that_may_not_be_written_is_told_without_its_path(
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 from tests.contracts.adapters import LocalStores, new_name, _random
 _random.seed(sys.argv[2])
 store = LocalStores(Path(sys.argv[1])).start().adapter

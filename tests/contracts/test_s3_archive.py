@@ -83,11 +83,91 @@ def test_what_is_damaged_after_it_was_brought_back_is_had_from_the_archive(
         assert (each.is_archived(name), each.is_quarantined(name)) == (True, False)
         assert each.is_settled(name)
         assert list(each.names()) == [name]
-    (archived,) = stores.archive.listed()
-    stores.archive.put(archived.key, b"damaged, too")
-    store.quarantine(name, sha256)
+    for archived in stores.archive.listed():
+        stores.archive.put(archived.key, b"damaged, too")
+    assert store.quarantine(name, sha256)
     assert store.is_quarantined(name)
     assert content(store, name) is None
+
+
+def test_whichever_is_sound_in_the_archive_is_the_original(
+    store: S3Store, stores: S3Stores, tmp_path: Path
+) -> None:
+    name, sha256 = settled(store), hashlib.sha256(DATA).digest()
+    assert store.put_away(name, sha256)
+    store.bring_back(name, sha256)
+    (sound,) = (each.key for each in stores.archive.listed())
+    assert store.put_away(name, sha256)
+    (damaged,) = {each.key for each in stores.archive.listed()} - {sound}
+    stores.archive.put(damaged, b"damaged")
+    reader = stores.start().adapter
+    assert [content(each, name) for each in (store, reader)] == [b"damaged", b"damaged"]
+    assert not store.quarantine(name, sha256), "it is mended"
+    stores.folder = tmp_path / "another"
+    # The old one may be tidied away by somebody at this moment.
+    stores.archive.remove([sound])
+    for each in (store, reader, stores.start().adapter):
+        assert content(each, name) == DATA
+        assert (each.is_archived(name), each.is_quarantined(name)) == (True, False)
+
+
+def test_who_brings_back_late_leaves_the_mark_of_what_was_put_away_since(
+    stores: S3Stores, tmp_path: Path
+) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+    stores.folder = tmp_path / "another"
+
+    def put_away_anew() -> None:
+        other = stores.start().adapter
+        other.bring_back(name, sha)
+        assert other.put_away(name, sha)
+
+    late = BucketArchive(between(stores.bucket, "put_new", put_away_anew), stores.archive)
+    assert not late.bring_back(name, sha)
+    assert stores.start().adapter.is_archived(name)
+    assert content(store, name) == DATA
+
+
+def test_where_a_mark_leads_nowhere_what_is_there_is_found(
+    stores: S3Stores, tmp_path: Path
+) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+    (archived,) = stores.archive.listed()
+    stores.archive.put_new(f"{name}/0123456789abcdef", DATA, sha, {"label": "y"})
+    stores.archive.remove([archived.key])
+    stores.folder = tmp_path / "another"
+    other = stores.start().adapter
+    assert content(other, name) == DATA
+    other.bring_back(name, sha)
+    assert (other.is_archived(name), content(other, name)) == (False, DATA)
+    assert [each.key for each in stores.bucket.listed(".archived/")] == []
+
+
+def test_what_somebody_else_put_into_the_archive_stays(
+    store: S3Store, stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3_archive, "_OLD", dt.timedelta())
+    name = settled(store)
+    stores.archive.put(f"{name}/notes.txt", b"mine")
+    assert store.tidy_archive() == 0
+    store.remove(name)
+    assert [each.key for each in stores.archive.listed()] == [f"{name}/notes.txt"]
+
+
+def test_what_is_marked_is_removed_though_no_listing_has_it(
+    stores: S3Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = stores.start().adapter
+    name = settled(store)
+    assert store.put_away(name, hashlib.sha256(DATA).digest())
+    with monkeypatch.context() as stale:
+        stale.setattr(Bucket, "listed", lambda *_: iter(()))
+        store.remove(name)
+    assert list(stores.archive.listed()) == []
 
 
 def test_what_was_brought_back_leaves_the_archive_in_time(

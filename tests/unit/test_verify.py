@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,35 @@ def test_a_disk_that_is_lost_puts_nothing_into_quarantine(
     assert checked.verifier.repair(done) == []
     Scrub(checked.verifier, log, bytes_at_once=10**9).step()
     assert checked.world.disk.damaged == {}
+
+
+@pytest.mark.parametrize("number", [errno.ESTALE, errno.ENOMEM])
+def test_what_is_wrong_with_something_else_is_no_damage(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    checked = Checked(images=1)
+    read = Mock(side_effect=OSError(number, os.strerror(number)))
+    monkeypatch.setattr(CannotBeRead, "read", read)
+    monkeypatch.setattr(checked.world.store._adapter, "open", lambda name: CannotBeRead())
+    assert checked.run().counts == {"unreadable": 1}
+
+
+def test_a_place_that_is_away_keeps_nothing_from_being_repaired(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = Checked(images=4)
+    first, second, third, lost = *(checked.flip(number) for number in range(3)), checked.lose(3)
+    adapter = checked.world.store._adapter
+    quarantine = adapter.quarantine
+
+    def first_is_away(name: str, sha256: bytes) -> bool:
+        if name == first:
+            raise StorageUnavailable("it is away")
+        return name != second and quarantine(name, sha256)
+
+    monkeypatch.setattr(adapter, "quarantine", first_is_away)
+    done = checked.run()
+    assert [each.name for each in checked.verifier.repair(done)] == [third, lost]
 
 
 def test_a_scrub_goes_on_where_it_was_and_begins_anew_in_the_end(log: ScrubLog) -> None:

@@ -7,10 +7,13 @@ names: whoever removes what was brought back long ago, however late, removes not
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
+import re
 import secrets
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from ...clock import now_ms
 from ...domain.image import image_id_of
@@ -22,6 +25,9 @@ ARCHIVED = ".archived/"
 _OLD = dt.timedelta(hours=1)
 _OURS = ("label", "Content-Type")
 _KEYS_KNOWN = 10_000
+_TOKEN_BYTES = 8
+
+_T = TypeVar("_T")
 
 
 class BucketArchive:
@@ -45,11 +51,34 @@ class BucketArchive:
 
     def has(self, name: str) -> bool:
         """Tell whether the bytes of a blob are here."""
-        return self._archive is not None and self._archive.has(self._key(name))
+        try:
+            return bool(self._archive and self._of(name, self._archive.find))
+        except FileNotFoundError:
+            return False
 
-    def is_sound(self, name: str, sha256: bytes) -> bool:
-        """Tell whether the bytes of a blob are here, as they were stored."""
-        return self._archive is not None and self._archive.is_sound(self._key(name), sha256)
+    def adopt(self, name: str, sha256: bytes) -> bool:
+        """Have what is here be the original, where its bytes are as they were stored.
+
+        Also what was brought back a while ago: under a key of its own then, for somebody may be
+        tidying the old one away. Returns: whether there is any such.
+        """
+        if self._archive is None:
+            return False
+        marked = self._marked(name)[1]
+        if marked and self._archive.is_sound(marked, sha256):
+            return True
+        for key in self._unmarked(name):
+            try:
+                data = self._archive.read(key)
+                notes = self._archive.find(key).notes
+            except FileNotFoundError:
+                continue
+            if hashlib.sha256(data).digest() == sha256:
+                self._keep(name, data, sha256, self._kept_notes(notes))
+                if marked:  # whoever has read it before looks for its key anew
+                    self._archive.remove([marked])
+                return True
+        return False
 
     def part(self, name: str, start: int, stop: int) -> Part:
         """Return bytes of what was put away. Raises: FileNotFoundError."""
@@ -60,12 +89,15 @@ class BucketArchive:
                 return archive.part(known, start, stop)
             except FileNotFoundError:  # it was brought back, and put away anew
                 self._keys.pop(name, None)
-        key = self._key(name)
-        part = archive.part(key, start, stop)
-        if len(self._keys) >= _KEYS_KNOWN:
-            self._keys.clear()
-        self._keys[name] = key
-        return part
+
+        def found(key: str) -> Part:
+            part = archive.part(key, start, stop)
+            if len(self._keys) >= _KEYS_KNOWN:
+                self._keys.clear()
+            self._keys[name] = key
+            return part
+
+        return self._of(name, found)
 
     def _there(self, name: str) -> Bucket:
         if self._archive is None:
@@ -77,7 +109,7 @@ class BucketArchive:
     def notes(self, name: str) -> Mapping[str, str]:
         """Return the metadata of what was put away; none of what was not."""
         try:
-            return self._archive.find(self._key(name)).notes if self._archive else {}
+            return self._of(name, self._archive.find).notes if self._archive else {}
         except FileNotFoundError:
             return {}
 
@@ -100,14 +132,7 @@ class BucketArchive:
         took(len(data))
         if hashlib.sha256(data).digest() != sha256:
             return False
-        classed = {"Storage-Class": self._storage_class} if self._storage_class else {}
-        key = f"{name}/{secrets.token_hex(8)}"
-        self._archive.put_new(key, data, sha256, {**notes, **classed})
-        self._mark(name, key)
-        if not self._archive.has(key):  # it stood there unmarked for an hour, and was tidied away
-            if self._marked(name)[1] == key:
-                self._bucket.remove([ARCHIVED + name])
-            raise StorageUnavailable("it took too long")
+        key = self._keep(name, data, sha256, notes)
         self._bucket.remove([name])
         if self._marked(name)[1] != key:
             # Somebody has brought it back meanwhile, and what was just removed was that.
@@ -116,9 +141,24 @@ class BucketArchive:
             return None
         return True
 
-    def mark(self, name: str) -> None:
-        """Note, for all machines, that the bytes of a blob are here."""
-        self._mark(name, self._key(name))
+    def _keep(self, name: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> str:
+        """Store a blob's bytes here, mark it, and return the key."""
+        assert self._archive
+        classed = {"Storage-Class": self._storage_class} if self._storage_class else {}
+        key = f"{name}/{secrets.token_hex(_TOKEN_BYTES)}"
+        self._archive.put_new(key, data, sha256, {**notes, **classed})
+        self._mark(name, key)
+        if not self._archive.has(key):  # it stood there unmarked for an hour, and was tidied away
+            self._unmark(name, key)
+            raise StorageUnavailable("it took too long")
+        return key
+
+    def _unmark(self, name: str, key: str) -> bool:
+        """Take away a blob's mark; tell whether it was that of a key."""
+        if self._marked(name)[1] != key:
+            return False
+        self._bucket.remove([ARCHIVED + name])
+        return True
 
     def _mark(self, name: str, key: str) -> None:
         self._bucket.put(ARCHIVED + name, f"{now_ms()} {key}".encode())
@@ -133,41 +173,52 @@ class BucketArchive:
         # Marks of before each had a key of its own name none.
         return int(at_ms) if at_ms.isdecimal() else 0, key or name
 
-    def _key(self, name: str) -> str:
-        """Return the key of what was put away; of what was brought back, the last one's."""
-        marked = self._marked(name)[1]
-        return marked or max(self._all(name), key=lambda each: each[1], default=(name, None))[0]
+    def _of(self, name: str, work: Callable[[str], _T]) -> _T:
+        """Do something with a blob's bytes here, by their key.
 
-    def _all(self, name: str) -> list[tuple[str, dt.datetime]]:
-        """Return the keys that a blob has here, and since when."""
-        if self._archive is None:
-            return []
-        return [(each.key, each.modified) for each in self._archive.listed(name)]
+        They are what its mark says, or where it has none, or that leads nowhere, the last that are
+        here: whoever brought it back, or put it away anew, has been there meanwhile.
+        Raises: FileNotFoundError; StorageUnavailable.
+        """
+        marked = self._marked(name)[1]
+        if marked:
+            with contextlib.suppress(FileNotFoundError):
+                return work(marked)
+        return work(self._unmarked(name)[0])
+
+    def _unmarked(self, name: str) -> list[str]:
+        """Return the keys that a blob may have here, the last one first."""
+        assert self._archive
+        listed = sorted(self._archive.listed(name), key=lambda each: each.modified, reverse=True)
+        return [*(each.key for each in listed if _is_key(each.key)), name]
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
-        """Copy an original back; tell whether it is what it must be."""
-        if self._archive is None:
+        """Copy an original back; tell whether it is there now, and is what it must be."""
+        archive = self._archive
+        if archive is None:
             raise StorageUnavailable("s3_archive is not set")
-        key = self._key(name)
+        marked = self._marked(name)[1]
         try:
-            data = self._archive.read(key)
+            key, data = self._of(name, lambda key: (key, archive.read(key)))
         except FileNotFoundError:
             return self._bucket.has(name)
         if hashlib.sha256(data).digest() != sha256:
             return False
-        notes = self._kept_notes(self._archive.find(key).notes)
+        notes = self._kept_notes(archive.find(key).notes)
         self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
-        self._bucket.remove([ARCHIVED + name])
-        return True
+        # Where it has another mark somebody has put it away anew since.
+        return self._unmark(name, marked)
 
     def copy_to(self, name: str, key: str) -> None:
         """Copy what was put away to a key of the first bucket. Raises: FileNotFoundError."""
-        self._bucket.put(key, self._there(name).read(self._key(name)))
+        self._bucket.put(key, self._of(name, self._there(name).read))
 
     def remove(self, name: str) -> None:
         """Remove what was put away, and its mark."""
         if self._archive:
-            self._archive.remove([*(key for key, _ in self._all(name)), name])
+            # What is marked is removed also where a listing does not have it yet.
+            keys = {self._marked(name)[1] or name, *self._unmarked(name)}
+            self._archive.remove(sorted(keys))
             self._bucket.remove([ARCHIVED + name])
 
     def tidy(self) -> int:
@@ -181,7 +232,7 @@ class BucketArchive:
         for listed in self._archive.listed():
             name = listed.key.partition("/")[0]
             is_old = dt.datetime.now(dt.timezone.utc) - listed.modified > _OLD
-            if not image_id_of(name) or not is_old:
+            if not image_id_of(name) or not _is_key(listed.key) or not is_old:
                 continue
             marked = self._marked(name)[1]
             if marked == listed.key:
@@ -195,3 +246,9 @@ class BucketArchive:
 
     def _kept_notes(self, notes: Mapping[str, str]) -> dict[str, str]:
         return {key: value for key, value in notes.items() if key in _OURS}
+
+
+def _is_key(key: str) -> bool:
+    """Tell whether a key in the archive is one of ours: others' notes beside them are left."""
+    _, slash, token = key.partition("/")
+    return not slash or bool(re.fullmatch(f"[0-9a-f]{{{2 * _TOKEN_BYTES}}}", token))

@@ -289,29 +289,28 @@ class S3Store:
             there = self._named(TRASH)
         self._marks.replace(Mark.TRASHED, there, _NEW_FOR_S)
 
-    def quarantine(self, name: str, sha256: bytes) -> None:
+    def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine."""
         key = self._key(name)
         if self._bucket.is_sound(key, sha256):
-            return
-        if self._archive.is_sound(name, sha256):
-            # What was read is the one here, if any is. The archive's, brought back a while ago,
-            # is the original now.
-            self._archive.mark(name)
+            return False
+        if self._archive.adopt(name, sha256):
+            # What was read is the one here, if any is.
             self._marks.add(Mark.ARCHIVED, name)
             self._bucket.remove([key])
-            return
+            return False
         try:
             self._bucket.copy(key, DAMAGED + key)
         except FileNotFoundError:
             try:
                 self._archive.copy_to(key, DAMAGED + key)
             except FileNotFoundError:
-                return
+                return False
         self._marks.add(Mark.GONE, name)
         self._bucket.remove([key, TRASH + key])
         self._archive.remove(name)
         self._marks.remove(Mark.ARCHIVED, name)
+        return True
 
     def lift_quarantine(self, name: str) -> None:
         """See BlobStore.lift_quarantine."""
