@@ -51,6 +51,9 @@ _SILENT_FOR_S = 3300.0
 class BucketObjects(Objects):
     """The originals of backups in a bucket."""
 
+    # Or whoever has a slow line would not say for long that he is at work.
+    _in_a_row = 1
+
     def __init__(self, bucket: Bucket) -> None:
         super().__init__(Path())
         self._bucket = bucket

@@ -26,8 +26,6 @@ _DIGITS = 64
 _CHUNK_BYTES = 1024 * 1024
 _IMAGES_AT_ONCE = 500
 _AT_ONCE = 2
-# A thread takes so many in a row: handing them over one by one costs as much as copying them.
-_IN_A_ROW = 16
 
 
 class _Unreadable(Exception):
@@ -36,6 +34,9 @@ class _Unreadable(Exception):
 
 class Objects:
     """A folder of originals. Its methods raise OSError, where nothing else is said."""
+
+    # A thread takes so many in a row: handing them over one by one costs as much as copying them.
+    _in_a_row = 16
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -80,8 +81,9 @@ class Objects:
                     lacking = [image for image in batch if not self.has(image)]
                     if len(lacking) < len(batch):
                         yield from ((image, "", False) for image in batch if self.has(image))
-                    rows = range(0, len(lacking), _IN_A_ROW)
-                    for kept in pool.map(work, (lacking[row : row + _IN_A_ROW] for row in rows)):
+                    rows = range(0, len(lacking), self._in_a_row)
+                    some = (lacking[row : row + self._in_a_row] for row in rows)
+                    for kept in pool.map(work, some):
                         yield from kept
             finally:
                 is_over = True  # or who stops a slow one waits for the rest of its rows

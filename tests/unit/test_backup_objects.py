@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from image_service.backup_bucket import BucketObjects
 from image_service.backup_objects import Objects
 from image_service.domain.image import Blob
 from image_service.testing import MemoryStore
@@ -54,3 +55,18 @@ def test_strangers_are_not_taken_for_originals(tmp_path: Path) -> None:
     (tmp_path / "ab").mkdir()
     (tmp_path / "ab" / ".DS_Store").touch()
     assert list(objects.names()) == []
+
+
+class OneByOne(Objects):
+    _in_a_row = 1
+
+
+def test_one_by_one_each_is_told_of_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    assert BucketObjects._in_a_row == 1
+    store, objects = MemoryStore(), OneByOne(tmp_path)
+    images = list(stored(store, 9))
+    objects.begin()
+    kept = objects.keep(iter(images), store, Pace(40 * SIZE_BYTES))
+    next(kept)
+    assert len(list(objects.names())) < 6
+    kept.close()
