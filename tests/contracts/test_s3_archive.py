@@ -259,3 +259,91 @@ def test_who_reads_what_is_put_away_anew_goes_on(stores: S3Stores) -> None:
     empty(stores.archive)
     assert stores.start().adapter.put_away(name, sha)
     assert content(store, name) == DATA
+
+
+def test_of_two_that_put_away_at_once_one_has_moved_it(stores: S3Stores) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+
+    def put_away_elsewhere() -> None:
+        other = BucketArchive(stores.bucket, stores.archive)
+        assert other.put_away(name, sha, lambda _: None)
+
+    late = BucketArchive(between(stores.bucket, "remove", put_away_elsewhere), stores.archive)
+    assert late.put_away(name, sha, lambda _: None) is None
+    assert not stores.bucket.has(name)
+    assert content(store, name) == DATA
+
+
+@pytest.mark.parametrize("request_", ["read", "find"])
+def test_who_brings_back_what_is_tidied_away_meanwhile_has_it(
+    stores: S3Stores, tmp_path: Path, request_: str
+) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+
+    def bring_back_elsewhere() -> None:
+        store.bring_back(name, sha)
+        empty(stores.archive)
+
+    late = BucketArchive(stores.bucket, between(stores.archive, request_, bring_back_elsewhere))
+    assert late.bring_back(name, sha)
+    stores.folder = tmp_path / "another"
+    other = stores.start().adapter
+    assert (other.is_archived(name), content(other, name)) == (False, DATA)
+
+
+def test_who_brings_back_what_is_just_being_put_away_leaves_its_mark(
+    stores: S3Stores, tmp_path: Path
+) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    assert store.put_away(name, sha)
+    goes = between(stores.bucket, "remove", lambda: stores.bucket.remove([name]))
+    assert not BucketArchive(goes, stores.archive).bring_back(name, sha)
+    stores.folder = tmp_path / "another"
+    other = stores.start().adapter
+    assert (other.is_archived(name), content(other, name)) == (True, DATA)
+
+
+def test_a_mark_that_leads_nowhere_goes_where_the_original_is_there(
+    stores: S3Stores, tmp_path: Path
+) -> None:
+    store, sha = stores.start().adapter, hashlib.sha256(DATA).digest()
+    name = settled(store)
+    stores.bucket.put(f".archived/{name}", b"1767268800000")
+    stores.folder = tmp_path / "another"
+    other = stores.start().adapter
+    assert other.is_archived(name)
+    other.bring_back(name, sha)
+    assert list(stores.bucket.listed(".archived/")) == []
+    assert (other.is_archived(name), content(other, name)) == (False, DATA)
+
+
+def test_who_has_read_an_older_one_that_is_damaged_since_reads_the_newer(
+    store: S3Store, stores: S3Stores
+) -> None:
+    name, sha256 = settled(store), hashlib.sha256(DATA).digest()
+    assert store.put_away(name, sha256)
+    assert content(store, name) == DATA
+    (old,) = (each.key for each in stores.archive.listed())
+    other = BucketArchive(stores.bucket, stores.archive)
+    assert other.bring_back(name, sha256)
+    assert other.put_away(name, sha256, lambda _: None)
+    stores.archive.put(old, b"damaged")
+    assert content(store, name) == b"damaged"
+    assert not store.quarantine(name, sha256)
+    assert content(store, name) == DATA
+
+
+def test_what_was_restored_meanwhile_is_not_put_into_quarantine(
+    store: S3Store, stores: S3Stores
+) -> None:
+    name = settled(store)
+    stores.bucket.put(name, b"damaged")
+    restored = between(stores.bucket, "copy", lambda: stores.bucket.put(name, DATA))
+    store._bucket = restored
+    assert not store.quarantine(name, hashlib.sha256(DATA).digest())
+    assert not store.is_quarantined(name)
+    assert content(store, name) == DATA

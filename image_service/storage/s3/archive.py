@@ -64,10 +64,11 @@ class BucketArchive:
         """
         if self._archive is None:
             return False
+        self._keys.pop(name, None)
         marked = self._marked(name)[1]
         if marked and self._archive.is_sound(marked, sha256):
             return True
-        for key in self._unmarked(name):
+        for key in (each for each in self._unmarked(name) if each != marked):
             try:
                 data = self._archive.read(key)
                 notes = self._archive.find(key).notes
@@ -134,12 +135,12 @@ class BucketArchive:
             return False
         key = self._keep(name, data, sha256, notes)
         self._bucket.remove([name])
-        if self._marked(name)[1] != key:
+        marked = self._marked(name)[1]
+        if marked != key and not (marked and self._archive.has(marked)):
             # Somebody has brought it back meanwhile, and what was just removed was that.
             arrived = {"arrived-ms": str(now_ms())}
             self._bucket.put_new(name, data, sha256, {**notes, **arrived})
-            return None
-        return True
+        return True if marked == key else None
 
     def _keep(self, name: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> str:
         """Store a blob's bytes here, mark it, and return the key."""
@@ -154,11 +155,11 @@ class BucketArchive:
         return key
 
     def _unmark(self, name: str, key: str) -> bool:
-        """Take away a blob's mark; tell whether it was that of a key."""
-        if self._marked(name)[1] != key:
-            return False
-        self._bucket.remove([ARCHIVED + name])
-        return True
+        """Take away a blob's mark, unless that names another key; tell whether it has none now."""
+        marked = self._marked(name)[1]
+        if marked == key:
+            self._bucket.remove([ARCHIVED + name])
+        return marked in ("", key)
 
     def _mark(self, name: str, key: str) -> None:
         self._bucket.put(ARCHIVED + name, f"{now_ms()} {key}".encode())
@@ -199,15 +200,22 @@ class BucketArchive:
             raise StorageUnavailable("s3_archive is not set")
         marked = self._marked(name)[1]
         try:
-            key, data = self._of(name, lambda key: (key, archive.read(key)))
+            key, data, found = self._of(
+                name, lambda key: (key, archive.read(key), archive.find(key))
+            )
         except FileNotFoundError:
-            return self._bucket.has(name)
+            return self._bucket.has(name) and self._unmark(name, marked)
         if hashlib.sha256(data).digest() != sha256:
             return False
-        notes = self._kept_notes(archive.find(key).notes)
+        notes = self._kept_notes(found.notes)
         self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
         # Where it has another mark somebody has put it away anew since.
-        return self._unmark(name, marked)
+        if not self._unmark(name, marked):
+            return False
+        if not self._bucket.has(name):  # somebody who was putting it away has removed it since
+            self._mark(name, key)
+            return False
+        return True
 
     def copy_to(self, name: str, key: str) -> None:
         """Copy what was put away to a key of the first bucket. Raises: FileNotFoundError."""

@@ -89,7 +89,7 @@ class Bucket:
             # The library tries again what may be done twice; this may, since the key is ours.
             patiently(self._access.retry_s)(self._create, key, data, attributes)
         except AlreadyThere:
-            if self.read(key) != data:
+            if not self.is_sound(key, hashlib.sha256(data).digest()):
                 raise StorageUnavailable("another object has the key of this one") from None
         if not self._is_kept(key, data):
             with contextlib.suppress(StorageUnavailable):
@@ -133,12 +133,12 @@ class Bucket:
         """Return all bytes of an object."""
         return self.open(key).read()
 
-    def is_sound(self, key: str, sha256: bytes) -> bool:
-        """Tell whether there is an object with the bytes that have this digest."""
+    def is_sound(self, key: str, sha256: bytes) -> bool | None:
+        """Tell whether an object has the bytes that have this digest, None where there is none."""
         try:
             return hashlib.sha256(self.read(key)).digest() == sha256
         except FileNotFoundError:
-            return False
+            return None
 
     def take(self, key: str) -> tuple[bytes, Mapping[str, str]]:
         """Return all bytes of an object and the metadata it was stored with: one request."""

@@ -292,12 +292,13 @@ class S3Store:
     def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine."""
         key = self._key(name)
-        if self._bucket.is_sound(key, sha256):
+        is_sound = self._bucket.is_sound(key, sha256)
+        if is_sound:
             return False
         if self._archive.adopt(name, sha256):
-            # What was read is the one here, if any is.
             self._marks.add(Mark.ARCHIVED, name)
-            self._bucket.remove([key])
+            if is_sound is False:  # or somebody may just have brought it back
+                self._bucket.remove([key])
             return False
         try:
             self._bucket.copy(key, DAMAGED + key)
@@ -306,6 +307,9 @@ class S3Store:
                 self._archive.copy_to(key, DAMAGED + key)
             except FileNotFoundError:
                 return False
+        if self._bucket.is_sound(key, sha256):  # somebody has restored it since it was read
+            self._bucket.remove([DAMAGED + key])
+            return False
         self._marks.add(Mark.GONE, name)
         self._bucket.remove([key, TRASH + key])
         self._archive.remove(name)
