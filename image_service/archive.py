@@ -83,10 +83,10 @@ class Archive:
             if self._store.is_archived(name):
                 with _noted(name, done):
                     self._store.bring_back(name, image.sha256)
-                    if self._store.is_archived(name):
-                        done.wrong.append((name, "damaged or missing in the archive"))
-                    else:
+                    if not self._store.is_archived(name):
                         done.count(image)
+                    elif self._store.is_settled(name):  # nor in the trash since
+                        done.wrong.append((name, "damaged or missing in the archive"))
                 with contextlib.suppress(ImageNotFound):
                     self._put_in_order(image)
             yield image

@@ -13,7 +13,7 @@ from .domain.image import human_size
 from .maintenance import VerifyRun, opened
 from .serve import load
 from .settings import MIB
-from .verify import Finding, Verification
+from .verify import Finding
 
 _MEANINGS = {
     "missing": "the catalogue has it, and its file is not there",
@@ -46,17 +46,15 @@ def run(
             for image in verification.images(quick=quick):
                 bar.update(image.size_bytes)
         mended = verification.repair(backups) if repair else []
-    done, restored = verification.done, verification.restored
     if as_json:
-        click.echo(_as_json(done, mended, restored))
+        click.echo(_as_json(verification, mended))
     else:
-        click.echo(_as_text(done, mended, restored, quick=quick))
-    return done.is_clean
+        click.echo(_as_text(verification, mended, quick=quick))
+    return verification.done.is_clean
 
 
-def _as_text(
-    done: Verification, mended: list[Finding], restored: list[Finding], *, quick: bool
-) -> str:
+def _as_text(verification: VerifyRun, mended: list[Finding], *, quick: bool) -> str:
+    done, restored = verification.done, verification.restored
     how = "with their size" if quick else "bit by bit"
     lines = [f"{done.images:,} images, {human_size(done.bytes)}, looked at {how}."]
     for kind, count in done.counts.items():
@@ -69,6 +67,11 @@ def _as_text(
         lines.append("All is well.")
     if restored:
         lines.append(f"{len(restored):,} brought back from the backup.")
+    if failed := verification.not_restored:
+        lines.append(f"{len(failed):,} could not be brought back:")
+        lines.extend(f"  {name}: {why}" for name, why in failed[:SHOWN])
+        if len(failed) > SHOWN:
+            lines.append(f"  … and {len(failed) - SHOWN:,} more (--json has them)")
     for kind, what in (("damaged", "put into quarantine"), ("missing", "dropped")):
         count = sum(each.kind == kind for each in mended)
         if count:
@@ -76,7 +79,8 @@ def _as_text(
     return "\n".join(lines)
 
 
-def _as_json(done: Verification, mended: list[Finding], restored: list[Finding]) -> str:
+def _as_json(verification: VerifyRun, mended: list[Finding]) -> str:
+    done = verification.done
     return json.dumps(
         {
             "images": done.images,
@@ -88,7 +92,8 @@ def _as_json(done: Verification, mended: list[Finding], restored: list[Finding])
                 for each in done.findings
             ],
             "repaired": [each.name for each in mended],
-            "restored": [each.name for each in restored],
+            "restored": [each.name for each in verification.restored],
+            "notRestored": [{"name": name, "why": why} for name, why in verification.not_restored],
         },
         indent=1,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import datetime as dt
 import shutil
@@ -109,6 +108,8 @@ class VerifyRun:
         """Args: max_bytes_per_s: 0 for as fast as can be."""
         self._parts = parts
         self.restored: list[Finding] = []
+        self.not_restored: list[tuple[str, str]] = []
+        """The names of files that a backup has, or should have, and why they are not back."""
         self._verifier = Verifier(parts.store, parts.catalogue, Pace(max_bytes_per_s))
         self._log = ScrubLog(settings.state_path)
         totals = parts.catalogue.used()
@@ -153,8 +154,13 @@ class VerifyRun:
         gone = ("missing", "quarantined", "unreadable")
         wanted = damaged + [each for each in self.done.findings if each.kind in gone]
         run = RestoreRun(self._parts, backups, None)
-        collections.deque(run.images({finding.image_id for finding in wanted}), maxlen=0)
-        return [each for each in wanted if self._verifier.is_well(each.image_id)]
+        put_back: set[str] = set()
+        for image in run.images({finding.image_id for finding in wanted}):
+            if run.done.images + run.done.files > len(put_back):
+                put_back.add(image.id)
+        self.not_restored = run.done.wrong
+        back = [each for each in wanted if each.image_id in put_back]
+        return [each for each in back if self._verifier.is_well(each.image_id)]
 
 
 class BackupRun:

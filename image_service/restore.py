@@ -9,7 +9,7 @@ from .backup_format import BackupFailed, Backups, walk
 from .domain.image import Blob
 from .domain.label import Label
 from .domain.ports import BlobStore, Catalogue
-from .errors import StorageUnavailable
+from .errors import StorageFull, StorageUnavailable
 
 _CHUNK_BYTES = 1024 * 1024
 
@@ -42,6 +42,7 @@ def restore(
         copy: the backup's catalogue.
         only: the ids of the images that are wanted; of these, what opens and cannot be read to its
             end is put back, too.
+    Raises: StorageUnavailable, StorageFull where all are wanted.
     """
     for listed in walk(copy):
         if only is None or listed.id in only:
@@ -49,6 +50,11 @@ def restore(
                 _restore_one(backups, copy, listed, store, catalogue, done, reads=only is not None)
             except BackupFailed as exc:
                 done.wrong.append((listed.blob_name, exc.why))
+            except (StorageUnavailable, StorageFull) as exc:
+                if only is None:
+                    raise
+                # Of those that are wanted some may be on what is away, and others not.
+                done.wrong.append((listed.blob_name, str(exc)))
             yield listed
 
 

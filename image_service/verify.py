@@ -145,6 +145,8 @@ class Verifier:
                 with contextlib.suppress(StorageUnavailable, StorageFull):
                     if self._store.quarantine(finding.name, image.sha256):
                         put_aside.append(finding)
+                    if not self._catalogue.known([image.id]):  # deleted meanwhile
+                        self._store.remove(finding.name)
         return put_aside
 
     def is_well(self, image_id: str) -> bool:
@@ -219,4 +221,6 @@ class Verifier:
             self._store.open(name).close()
         except FileNotFoundError:
             return True
+        except StorageUnavailable:  # in an archive that is away
+            return False
         return False

@@ -303,7 +303,9 @@ class LocalStore:
             self._damaged.mkdir(parents=True, exist_ok=True)
             for place in (self.path_for(name), self._trash / name):
                 with contextlib.suppress(FileNotFoundError):
-                    if self._is_damaged(place, sha256):
+                    before = place.lstat()
+                    # One that was restored since is another file.
+                    if self._is_damaged(place, sha256) and place.lstat().st_ino == before.st_ino:
                         place.rename(self._damaged / name)
                         is_done = True
         return is_done

@@ -150,7 +150,7 @@ class PairStore:
 
     def is_archived(self, name: str) -> bool:
         """See BlobStore.is_archived."""
-        return self._in_order()[0].is_archived(name)
+        return any(store.is_archived(name) for store in self._both)
 
     def put_away(
         self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None
@@ -198,7 +198,11 @@ class PairStore:
     def quarantine(self, name: str, sha256: bytes) -> bool:
         """See BlobStore.quarantine. Each place by its own bytes."""
         done: list[bool] = []
-        self._in_both(lambda store: done.append(store.quarantine(name, sha256)))
+        try:
+            self._in_both(lambda store: done.append(store.quarantine(name, sha256)))
+        except ImageServiceError:
+            if not any(done):
+                raise
         return any(done)
 
     def lift_quarantine(self, name: str) -> None:

@@ -340,6 +340,25 @@ def test_what_is_wrong_with_something_else_than_the_file_puts_nothing_aside(
     assert content(place.store, name) == DATA
 
 
+def test_what_was_restored_meanwhile_is_not_put_aside(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = settled(place.store)
+    sha256_of = local_module.sha256_of
+
+    def restored_since(path: Path) -> bytes:
+        digest = sha256_of(path)
+        new = path.with_name("new")
+        new.write_bytes(DATA)
+        new.rename(path)
+        return digest
+
+    (place.root / name).write_bytes(b"damaged")
+    monkeypatch.setattr(local_module, "sha256_of", restored_since)
+    assert not place.store.quarantine(name, SHA)
+    assert content(place.store, name) == DATA
+
+
 def test_one_that_is_restored_needs_no_archive(place: Place) -> None:
     name = place.archived()
     (cold,) = place.cold

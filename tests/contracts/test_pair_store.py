@@ -304,6 +304,18 @@ def test_a_place_that_is_back_again_loses_nothing_for_the_other(
     assert name in pairs.disks[1].damaged
 
 
+def test_what_was_put_aside_in_one_place_is_told_though_the_other_is_away(
+    pairs: Pairs, pair: PairStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs.move().begin()
+    name = settled(pair)
+    monkeypatch.setattr(pair.second, "quarantine", failing(AWAY))
+    assert pair.quarantine(name, bytes(32))
+    with pytest.raises(StorageUnavailable):
+        pair.quarantine(name, bytes(32))
+    assert pairs.where(name) == "s"
+
+
 def test_only_what_is_written_to_is_checked_and_has_to_have_room(
     pairs: Pairs, pair: PairStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from image_service import verify
 from image_service.domain.image import human_size
+from image_service.errors import StorageUnavailable
+from image_service.storage import LocalStore
 from image_service.testing import png
+from image_service.verify import Finding, Verifier
 from tests.e2e.shop import Shop, flip_a_bit
 
 IMAGES = 200
@@ -77,6 +81,49 @@ def test_repair_takes_what_it_can_from_a_backup(shop: Shop, tmp_path: Path) -> N
     assert [path.name for path in (shop.uploads / ".damaged").iterdir()] == [late]
     code, out, _ = shop.verify("--repair", "--from", target)
     assert (code, "brought back" in out) == (3, False)
+
+
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, target = sorted(shop.fill(4)), str(tmp_path / "backups")
+    assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
+    (shop.uploads / names[0]).write_bytes(b"x")
+    (shop.uploads / names[1]).unlink()
+    put = LocalStore.put
+
+    def first_is_away(store: LocalStore, name: str, *args: Any, **kwargs: Any) -> bytes:
+        if name == names[0]:
+            raise StorageUnavailable("Input/output error")
+        return put(store, name, *args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "put", first_is_away)
+        code, out, _ = shop.verify("--repair", "--from", target)
+    assert code == 3
+    assert "1 brought back from the backup.\n1 could not be brought back:\n" in out
+    assert f"  {names[0]}: The store is not available (Input/output error)." in out
+    assert "1 put into quarantine." in out
+    assert shop.found("--repair", "--from", target)[1]["notRestored"] == []
+    assert shop.verify()[0] == 0
+
+
+def test_what_was_mended_meanwhile_is_not_said_to_be_brought_back(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (name,), target = shop.fill(1), str(tmp_path / "backups")
+    assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
+    path = (shop.uploads / name).rename(tmp_path / name)
+    quarantine = Verifier.quarantine
+
+    def after_it_was_mended(*args: Any) -> list[Finding]:
+        if path.exists():
+            path.rename(shop.uploads / name)
+        return quarantine(*args)
+
+    monkeypatch.setattr(Verifier, "quarantine", after_it_was_mended)
+    told = shop.found("--repair", "--from", target)[1]
+    assert (told["counts"], told["restored"], told["repaired"]) == ({"missing": 1}, [], [])
 
 
 def test_a_disk_that_is_not_there_empties_no_catalogue_however_many_are_missing(

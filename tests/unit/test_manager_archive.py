@@ -82,6 +82,25 @@ def test_what_went_into_the_trash_on_its_way_is_shelved(
     assert image.blob_name in world.disk.trash
 
 
+def test_what_went_into_the_trash_before_it_was_brought_back_is_not_called_damaged(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = world.manager.add(PICTURE, "a.png")
+    archive = Archive(world.store, world.catalogue)
+    list(archive.put_away_all(ListQuery(), FOREVER_MS, lambda _: None, Moves()))
+    bring_back = world.store.bring_back
+
+    def late(*args: Any) -> None:
+        world.catalogue.trash(image.id, 5)
+        world.store.shelve(image.blob_name)
+        bring_back(*args)
+
+    monkeypatch.setattr(world.store, "bring_back", late)
+    done = Moves()
+    assert list(archive.bring_back_all(ListQuery(), done)) == [image]
+    assert (done.images, done.wrong) == (0, [])
+
+
 def test_all_pages_are_walked_and_each_is_moved_once(world: World) -> None:
     images = [world.manager.add(PICTURE, "a.png", tags=["t"]) for _ in range(5)]
     archive, wanted = Archive(world.store, world.catalogue), ListQuery(limit=2, tag="t")

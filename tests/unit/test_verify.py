@@ -263,6 +263,34 @@ def test_a_place_that_is_away_keeps_nothing_from_being_repaired(
     assert [each.name for each in checked.verifier.repair(done)] == [third, lost]
 
 
+def test_what_is_deleted_while_it_is_put_aside_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = Checked()
+    name = checked.flip(0)
+    adapter = checked.world.store._adapter
+    quarantine = adapter.quarantine
+
+    def deleted_meanwhile(name: str, sha256: bytes) -> bool:
+        checked.world.catalogue.remove(checked.images[0].id)
+        return quarantine(name, sha256)
+
+    monkeypatch.setattr(adapter, "quarantine", deleted_meanwhile)
+    checked.verifier.repair(checked.run())
+    assert name not in {**checked.world.disk.damaged, **checked.world.disk.blobs}
+
+
+def test_what_nobody_knows_of_in_an_archive_that_is_away_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = Checked(images=0)
+    orphan = "img_1767268800000_0123456789abcdef0123.png"
+    checked.world.disk.blobs[orphan] = b"x"
+    away = Mock(side_effect=StorageUnavailable("the archive is not there"))
+    monkeypatch.setattr(checked.world.store._adapter, "open", away)
+    assert found(checked.run()) == {("orphaned", orphan)}
+
+
 def test_a_scrub_goes_on_where_it_was_and_begins_anew_in_the_end(log: ScrubLog) -> None:
     checked = Checked()
     checked.flip(1)
