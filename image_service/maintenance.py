@@ -130,27 +130,38 @@ class VerifyRun:
         Raises: BackupFailed; StorageUnavailable.
         """
         mended = self._verifier.quarantine(self.done.findings)
-        if backups:
-            self.restored = self._restore(backups, mended)
-        ids = {finding.image_id for finding in self.restored}
+        decided = self._restore(backups, mended) if backups else []
+        ids = {finding.image_id for finding in decided}
         # The findings are the first of many; how many there are the counts tell.
         rest = Verification(
             images=self.done.images,
             counts=dict(self.done.counts),
             findings=[each for each in self.done.findings if each.image_id not in ids],
         )
-        for finding in self.restored:
+        for finding in decided:
             rest.counts[finding.kind] -= 1
-        mended = [finding for finding in mended if finding.image_id not in ids]
+        back = {finding.image_id for finding in self.restored}
+        mended = [finding for finding in mended if finding.image_id not in back]
         try:
             return mended + self._verifier.repair(rest)
         except StorageUnavailable as exc:
-            if not self.restored:
+            told = []
+            if self.restored:
+                told.append(f"{len(self.restored)} were brought back from the backup")
+            if self.not_restored:
+                name, why = self.not_restored[0]
+                told.append(f"{len(self.not_restored)} could not be brought back ({name}: {why})")
+            if not told:
                 raise
-            back = f"{len(self.restored)} were brought back from the backup; of the rest: "
-            raise StorageUnavailable(back + str(exc.args[0])) from exc
+            message = f"{', '.join(told)}; of the rest: {exc.args[0]}"
+            raise StorageUnavailable(message) from exc
 
     def _restore(self, backups: Path | BucketUrl, damaged: list[Finding]) -> list[Finding]:
+        """Bring back what a backup has.
+
+        Returns: the findings of which nothing else is to be done: what is well now, and what the
+        backup has and cannot be put back for the moment.
+        """
         gone = ("missing", "quarantined", "unreadable")
         wanted = damaged + [each for each in self.done.findings if each.kind in gone]
         run = RestoreRun(self._parts, backups, None)
@@ -159,8 +170,15 @@ class VerifyRun:
             if run.done.images + run.done.files > len(put_back):
                 put_back.add(image.id)
         self.not_restored = run.done.wrong
-        back = [each for each in wanted if each.image_id in put_back]
-        return [each for each in back if self._verifier.is_well(each.image_id)]
+        failed = {name for name, _ in self.not_restored}
+        well = [
+            each
+            for each in wanted
+            if each.name not in failed and self._verifier.is_well(each.image_id)
+        ]
+        # Others may have mended it, too.
+        self.restored = [each for each in well if each.image_id in put_back]
+        return well + [each for each in wanted if each.name in failed]
 
 
 class BackupRun:

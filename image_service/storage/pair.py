@@ -150,7 +150,7 @@ class PairStore:
 
     def is_archived(self, name: str) -> bool:
         """See BlobStore.is_archived."""
-        return any(store.is_archived(name) for store in self._both)
+        return self._in_order()[0].is_archived(name)
 
     def put_away(
         self, name: str, sha256: bytes, took: Callable[[int], None] = lambda _: None

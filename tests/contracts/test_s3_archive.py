@@ -125,7 +125,8 @@ def test_who_brings_back_late_leaves_the_mark_of_what_was_put_away_since(
         assert other.put_away(name, sha)
 
     late = BucketArchive(between(stores.bucket, "put_new", put_away_anew), stores.archive)
-    assert not late.bring_back(name, sha)
+    with pytest.raises(StorageUnavailable, match="anew"):
+        late.bring_back(name, sha)
     assert stores.start().adapter.is_archived(name)
     assert content(store, name) == DATA
 
@@ -301,7 +302,8 @@ def test_who_brings_back_what_is_just_being_put_away_leaves_its_mark(
     name = settled(store)
     assert store.put_away(name, sha)
     goes = between(stores.bucket, "remove", lambda: stores.bucket.remove([name]))
-    assert not BucketArchive(goes, stores.archive).bring_back(name, sha)
+    with pytest.raises(StorageUnavailable, match="just being put away"):
+        BucketArchive(goes, stores.archive).bring_back(name, sha)
     stores.folder = tmp_path / "another"
     other = stores.start().adapter
     assert (other.is_archived(name), content(other, name)) == (True, DATA)

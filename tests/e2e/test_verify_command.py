@@ -6,12 +6,13 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from image_service import verify
 from image_service.domain.image import human_size
-from image_service.errors import StorageUnavailable
+from image_service.errors import StorageFull, StorageUnavailable
 from image_service.storage import LocalStore
 from image_service.testing import png
 from image_service.verify import Finding, Verifier
@@ -83,47 +84,70 @@ def test_repair_takes_what_it_can_from_a_backup(shop: Shop, tmp_path: Path) -> N
     assert (code, "brought back" in out) == (3, False)
 
 
-def test_what_cannot_be_put_back_keeps_nothing_else_from_it(
-    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_full", [False, True])
+def test_what_cannot_be_put_back_keeps_nothing_else_from_it_and_is_not_dropped(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_full: bool
 ) -> None:
     names, target = sorted(shop.fill(4)), str(tmp_path / "backups")
     assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
     (shop.uploads / names[0]).write_bytes(b"x")
-    (shop.uploads / names[1]).unlink()
+    for name in names[1:3]:
+        (shop.uploads / name).unlink()
     put = LocalStore.put
 
-    def first_is_away(store: LocalStore, name: str, *args: Any, **kwargs: Any) -> bytes:
-        if name == names[0]:
-            raise StorageUnavailable("Input/output error")
+    def is_away_for_two(store: LocalStore, name: str, *args: Any, **kwargs: Any) -> bytes:
+        if name in names[:2]:
+            raise StorageFull if is_full else StorageUnavailable("Input/output error")
         return put(store, name, *args, **kwargs)
 
     with monkeypatch.context() as patched:
-        patched.setattr(LocalStore, "put", first_is_away)
+        patched.setattr(LocalStore, "put", is_away_for_two)
         code, out, _ = shop.verify("--repair", "--from", target)
     assert code == 3
-    assert "1 brought back from the backup.\n1 could not be brought back:\n" in out
-    assert f"  {names[0]}: The store is not available (Input/output error)." in out
+    assert "1 brought back from the backup.\n2 could not be brought back:\n" in out
+    why = "disk is full" if is_full else "not available (Input/output error)"
+    for name in names[:2]:
+        assert f"  {name}: The store" in out
+    assert out.count(why) == 2
     assert "1 put into quarantine." in out
-    assert shop.found("--repair", "--from", target)[1]["notRestored"] == []
+    assert "dropped" not in out
+    told = shop.found("--repair", "--from", target)[1]
+    assert (sorted(told["restored"]), told["notRestored"]) == (names[:2], [])
     assert shop.verify()[0] == 0
+
+
+def test_where_too_many_are_missing_it_is_told_what_the_backup_did(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names, target = sorted(shop.fill(3)), str(tmp_path / "backups")
+    assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
+    late = [shop.manager.add(png(seed=n), "late.png").blob_name for n in (77, 78)]
+    for name in (names[0], *late):
+        (shop.uploads / name).unlink()
+    monkeypatch.setattr(LocalStore, "put", Mock(side_effect=StorageFull))
+    code, _, error = shop.verify("--repair", "--from", target)
+    assert code == 1
+    assert f"1 could not be brought back ({names[0]}: The store's disk is full" in error
+    assert "of the rest: 2 of 5 images have no file" in error
 
 
 def test_what_was_mended_meanwhile_is_not_said_to_be_brought_back(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (name,), target = shop.fill(1), str(tmp_path / "backups")
+    names, target = shop.fill(3), str(tmp_path / "backups")
     assert shop.run("backup", target, "--config", str(shop.config))[0] == 0
-    path = (shop.uploads / name).rename(tmp_path / name)
+    away = [(shop.uploads / name).rename(tmp_path / name) for name in names[:2]]
     quarantine = Verifier.quarantine
 
     def after_it_was_mended(*args: Any) -> list[Finding]:
-        if path.exists():
-            path.rename(shop.uploads / name)
+        for path in away:
+            if path.exists():
+                path.rename(shop.uploads / path.name)
         return quarantine(*args)
 
     monkeypatch.setattr(Verifier, "quarantine", after_it_was_mended)
     told = shop.found("--repair", "--from", target)[1]
-    assert (told["counts"], told["restored"], told["repaired"]) == ({"missing": 1}, [], [])
+    assert (told["counts"], told["restored"], told["repaired"]) == ({"missing": 2}, [], [])
 
 
 def test_a_disk_that_is_not_there_empties_no_catalogue_however_many_are_missing(

@@ -194,7 +194,10 @@ class BucketArchive:
         return [*(each.key for each in listed if _is_key(each.key)), name]
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
-        """Copy an original back; tell whether it is there now, and is what it must be."""
+        """Copy an original back; tell whether it is there now, and is what it must be.
+
+        Raises: StorageUnavailable where somebody puts it away anew meanwhile.
+        """
         archive = self._archive
         if archive is None:
             raise StorageUnavailable("s3_archive is not set")
@@ -209,12 +212,11 @@ class BucketArchive:
             return False
         notes = self._kept_notes(found.notes)
         self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
-        # Where it has another mark somebody has put it away anew since.
         if not self._unmark(name, marked):
-            return False
-        if not self._bucket.has(name):  # somebody who was putting it away has removed it since
+            raise StorageUnavailable("an original is being put away anew")
+        if not self._bucket.has(name):
             self._mark(name, key)
-            return False
+            raise StorageUnavailable("an original is just being put away")
         return True
 
     def copy_to(self, name: str, key: str) -> None:
