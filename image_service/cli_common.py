@@ -57,6 +57,12 @@ def told() -> Iterator[None]:
         fail(EXIT_FAILED, f"{exc.strerror or type(exc).__name__}: {exc.filename or 'a file'}")
 
 
+def some(lines: list[str]) -> list[str]:
+    """Return the first of many lines, and how many more there are in JSON."""
+    more = len(lines) - SHOWN
+    return lines[:SHOWN] + [f"  … and {more:,} more (--json has them)"] * (more > 0)
+
+
 def tell_wrong(wrong: list[tuple[str, str]]) -> None:
     """Name what is wrong, each with why, and exit, if there is any."""
     for name, why in wrong[:SHOWN]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from .cli_common import SHOWN
+from .cli_common import some
 from .domain.image import Blob, human_size
 from .maintenance import Parts
 from .migration import Migration, Moved
@@ -58,11 +58,11 @@ class Result:
         wrong = [f"  {name}: {why}" for name, why in self.wrong.items()]
         left = [f"  {name}: {kind}" for kind, name in sorted(self.left)]
         if wrong:
-            lines.extend([f"{len(wrong):,} could not be moved:", *_some(wrong)])
+            lines.extend([f"{len(wrong):,} could not be moved:", *some(wrong)])
         if left:
             kinds = Counter(kind for kind, _ in self.left)
             counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-            lines.extend([f"Left in {self.source}, of no image: {counts}.", *_some(left)])
+            lines.extend([f"Left in {self.source}, of no image: {counts}.", *some(left)])
         if not is_dry:
             lines.append(self._what_now())
         return "\n".join(lines)
@@ -133,8 +133,3 @@ def _follow(label: str, images: Iterable[Blob], parts: Parts, done: Moved) -> No
     ) as bar:
         for image in images:
             bar.update(image.size_bytes)
-
-
-def _some(lines: list[str]) -> list[str]:
-    more = len(lines) - SHOWN
-    return lines[:SHOWN] + [f"  … and {more:,} more (--json has them)"] * (more > 0)

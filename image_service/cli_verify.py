@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from .cli_common import SHOWN, progress
+from .cli_common import SHOWN, progress, some
 from .domain.bucket_url import BucketUrl
 from .domain.image import human_size
 from .maintenance import VerifyRun, opened
@@ -69,9 +69,7 @@ def _as_text(verification: VerifyRun, mended: list[Finding], *, quick: bool) -> 
         lines.append(f"{len(restored):,} brought back from the backup.")
     if failed := verification.not_restored:
         lines.append(f"{len(failed):,} could not be brought back:")
-        lines.extend(f"  {name}: {why}" for name, why in failed[:SHOWN])
-        if len(failed) > SHOWN:
-            lines.append(f"  … and {len(failed) - SHOWN:,} more (--json has them)")
+        lines.extend(some([f"  {name}: {why}" for name, why in failed]))
     for kind, what in (("damaged", "put into quarantine"), ("missing", "dropped")):
         count = sum(each.kind == kind for each in mended)
         if count:
