@@ -26,6 +26,8 @@ _OLD = dt.timedelta(hours=1)
 _OURS = ("label", "Content-Type")
 _KEYS_KNOWN = 10_000
 _TOKEN_BYTES = 8
+# Others' notes beside them are left.
+_KEY = re.compile(rf"[^/]+(/[0-9a-f]{{{2 * _TOKEN_BYTES}}})?")
 
 _T = TypeVar("_T")
 
@@ -70,12 +72,11 @@ class BucketArchive:
             return True
         for key in (each for each in self._unmarked(name) if each != marked):
             try:
-                data = self._archive.read(key)
-                notes = self._archive.find(key).notes
+                data, notes = _whole(self._archive, key)
             except FileNotFoundError:
                 continue
             if hashlib.sha256(data).digest() == sha256:
-                self._keep(name, data, sha256, self._kept_notes(notes))
+                self._keep(name, data, sha256, notes)
                 if marked:  # whoever has read it before looks for its key anew
                     self._archive.remove([marked])
                 return True
@@ -126,8 +127,7 @@ class BucketArchive:
         if self._archive is None:
             raise StorageUnavailable("s3_archive is not set")
         try:
-            data = self._bucket.read(name)
-            notes = self._kept_notes(self._bucket.find(name).notes)
+            data, notes = _whole(self._bucket, name)
         except FileNotFoundError:
             return None
         took(len(data))
@@ -138,8 +138,7 @@ class BucketArchive:
         marked = self._marked(name)[1]
         if marked != key and not (marked and self._archive.has(marked)):
             # Somebody has brought it back meanwhile, and what was just removed was that.
-            arrived = {"arrived-ms": str(now_ms())}
-            self._bucket.put_new(name, data, sha256, {**notes, **arrived})
+            self._put_back(name, data, sha256, notes)
         return True if marked == key else None
 
     def _keep(self, name: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> str:
@@ -191,7 +190,7 @@ class BucketArchive:
         """Return the keys that a blob may have here, the last one first."""
         assert self._archive
         listed = sorted(self._archive.listed(name), key=lambda each: each.modified, reverse=True)
-        return [*(each.key for each in listed if _is_key(each.key)), name]
+        return [*(each.key for each in listed if _KEY.fullmatch(each.key)), name]
 
     def bring_back(self, name: str, sha256: bytes) -> bool:
         """Copy an original back; tell whether it is there now, and is what it must be.
@@ -203,21 +202,21 @@ class BucketArchive:
             raise StorageUnavailable("s3_archive is not set")
         marked = self._marked(name)[1]
         try:
-            key, data, found = self._of(
-                name, lambda key: (key, archive.read(key), archive.find(key))
-            )
+            key, data, notes = self._of(name, lambda key: (key, *_whole(archive, key)))
         except FileNotFoundError:
             return self._bucket.has(name) and self._unmark(name, marked)
         if hashlib.sha256(data).digest() != sha256:
             return False
-        notes = self._kept_notes(found.notes)
-        self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
+        self._put_back(name, data, sha256, notes)
         if not self._unmark(name, marked):
             raise StorageUnavailable("an original is being put away anew")
         if not self._bucket.has(name):
             self._mark(name, key)
             raise StorageUnavailable("an original is just being put away")
         return True
+
+    def _put_back(self, name: str, data: bytes, sha256: bytes, notes: Mapping[str, str]) -> None:
+        self._bucket.put_new(name, data, sha256, {**notes, "arrived-ms": str(now_ms())})
 
     def copy_to(self, name: str, key: str) -> None:
         """Copy what was put away to a key of the first bucket. Raises: FileNotFoundError."""
@@ -242,7 +241,7 @@ class BucketArchive:
         for listed in self._archive.listed():
             name = listed.key.partition("/")[0]
             is_old = dt.datetime.now(dt.timezone.utc) - listed.modified > _OLD
-            if not image_id_of(name) or not _is_key(listed.key) or not is_old:
+            if not image_id_of(name) or not _KEY.fullmatch(listed.key) or not is_old:
                 continue
             marked = self._marked(name)[1]
             if marked == listed.key:
@@ -254,11 +253,8 @@ class BucketArchive:
                 self._mark(name, listed.key)
         return removed
 
-    def _kept_notes(self, notes: Mapping[str, str]) -> dict[str, str]:
-        return {key: value for key, value in notes.items() if key in _OURS}
 
-
-def _is_key(key: str) -> bool:
-    """Tell whether a key in the archive is one of ours: others' notes beside them are left."""
-    _, slash, token = key.partition("/")
-    return not slash or bool(re.fullmatch(f"[0-9a-f]{{{2 * _TOKEN_BYTES}}}", token))
+def _whole(bucket: Bucket, key: str) -> tuple[bytes, Mapping[str, str]]:
+    """Return an original and what goes with it wherever it is. Raises: FileNotFoundError."""
+    data, notes = bucket.read(key), bucket.find(key).notes
+    return data, {name: value for name, value in notes.items() if name in _OURS}
