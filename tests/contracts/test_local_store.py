@@ -267,7 +267,6 @@ def test_a_directory_that_may_not_be_written_is_told_without_its_path(
 OTHER_PROCESS = """
 import sys
 from pathlib import Path
-from unittest.mock import Mock
 from tests.contracts.adapters import LocalStores, new_name, _random
 _random.seed(sys.argv[2])
 store = LocalStores(Path(sys.argv[1])).start().adapter
